@@ -1,0 +1,2 @@
+"""The kernels, compiled for processors with AVX2."""
+include "_eval.pyx"

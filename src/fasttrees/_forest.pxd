@@ -1,0 +1,39 @@
+"""The flat arrays of a forest, shared by the reader that fills them and the kernels that read them."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libcpp.vector cimport vector
+
+cdef enum:
+    # The bits of LightGBM's decision_type.
+    CATEGORICAL = 1
+    DEFAULT_LEFT = 2
+    MISSING_ZERO = 4
+    MISSING_NAN = 8
+    MISSING_TYPE = 12
+
+cdef struct Node:
+    double threshold  # of a categorical split: the number of its category set in the whole forest
+    int32_t feature
+    int32_t left      # a node of the same tree, or ~leaf
+    int32_t right
+    uint8_t decision
+    uint8_t nan_left  # of a numerical split: 1 if a NaN goes left
+    uint8_t padding[2]
+
+cdef class Forest:
+    cdef readonly int n_features
+    cdef readonly int n_classes               # trees per iteration
+    cdef vector[int64_t] node_begin           # by tree: first node; one more entry than trees
+    cdef vector[Node] nodes
+    cdef vector[int64_t] leaf_begin           # by tree: first leaf; one more entry than trees
+    cdef vector[double] leaf_value
+    cdef vector[int64_t] set_begin            # by category set: first word; one more entry than sets
+    cdef vector[uint32_t] set_words           # 32 categories a word, lowest bit first
+    cdef vector[int64_t] linear_begin         # by tree: first linear leaf (none if the tree is not linear); one more
+    cdef vector[double] linear_constant       # by linear leaf
+    cdef vector[int64_t] term_begin           # by linear leaf: first term; one more entry than linear leaves
+    cdef vector[int32_t] term_feature
+    cdef vector[double] term_coefficient
+
+    cdef Py_ssize_t tree_count(self) noexcept nogil
+    cdef check_tree(self, Py_ssize_t tree, Py_ssize_t known_sets)
+    cdef check_all(self)

@@ -1,0 +1,210 @@
+"""A forest as flat arrays, and the proof that they are safe to walk.
+
+The kernels trust these arrays without a check, so each way to make a Forest (the reader, a pickle) proves every tree
+with :meth:`Forest.check_tree` first.
+"""
+from libcpp.vector cimport vector
+
+from fasttrees.errors import ModelFormatError
+
+
+cdef extern from *:
+    """
+    #include <cstring>
+    #include <vector>
+
+    template <class Item> static inline const char* fasttrees_raw(const std::vector<Item>& items) {
+        return reinterpret_cast<const char*>(items.data());
+    }
+    template <class Item> static inline size_t fasttrees_raw_size(const std::vector<Item>& items) {
+        return items.size() * sizeof(Item);
+    }
+    template <class Item> static inline bool fasttrees_assign(std::vector<Item>& items, const char* raw, size_t size) {
+        if (size % sizeof(Item)) return false;
+        items.resize(size / sizeof(Item));
+        if (size) std::memcpy(items.data(), raw, size);
+        return true;
+    }
+    """
+    const char* raw "fasttrees_raw"[Item](const vector[Item]& items)
+    size_t raw_size "fasttrees_raw_size"[Item](const vector[Item]& items)
+    bint assign "fasttrees_assign"[Item](vector[Item]& items, const char* raw, size_t size) except +
+
+
+cdef check_offsets(const vector[int64_t]& offsets, size_t end, str name):
+    """Prove that `offsets` rises from 0 to `end`."""
+    cdef size_t i
+    if offsets.size() == 0 or offsets[0] != 0 or <size_t> offsets[offsets.size() - 1] != end:
+        raise ModelFormatError(f"offsets from 0 to {end}", "others", None, name)
+    for i in range(1, offsets.size()):
+        if offsets[i] < offsets[i - 1]:
+            raise ModelFormatError("offsets that never fall", f"{offsets[i]} after {offsets[i - 1]}", None, name)
+
+
+cdef class Forest:
+    """The trees of a model: everything that predictions depend on but the objective."""
+
+    def __init__(self, int n_features, int n_classes):
+        self.n_features = n_features
+        self.n_classes = n_classes
+        self.node_begin.push_back(0)
+        self.leaf_begin.push_back(0)
+        self.set_begin.push_back(0)
+        self.linear_begin.push_back(0)
+        self.term_begin.push_back(0)
+
+    cdef Py_ssize_t tree_count(self) noexcept nogil:
+        return <Py_ssize_t> self.leaf_begin.size() - 1
+
+    @property
+    def n_trees(self):
+        """Number of trees."""
+        return self.tree_count()
+
+    @property
+    def n_leaves(self):
+        """Number of leaves of all trees."""
+        return self.leaf_value.size()
+
+    @property
+    def n_linear_trees(self):
+        """Number of trees whose leaves hold linear models."""
+        cdef Py_ssize_t tree, count = 0
+        for tree in range(self.tree_count()):
+            count += self.linear_begin[tree] < self.linear_begin[tree + 1]
+        return count
+
+    @property
+    def nbytes(self):
+        """Bytes of memory that the arrays hold."""
+        return (
+            self.nodes.capacity() * sizeof(Node)
+            + 8 * (self.node_begin.capacity() + self.leaf_begin.capacity() + self.leaf_value.capacity())
+            + 8 * self.set_begin.capacity() + 4 * self.set_words.capacity()
+            + 8 * (self.linear_begin.capacity() + self.linear_constant.capacity() + self.term_begin.capacity())
+            + 4 * self.term_feature.capacity() + 8 * self.term_coefficient.capacity()
+        )
+
+    def features_used(self):
+        """Numbers of the features that splits or linear leaves read: two sets, numerical and categorical."""
+        cdef size_t i
+        numerical, categorical = set(), set()
+        for i in range(self.nodes.size()):
+            (categorical if self.nodes[i].decision & CATEGORICAL else numerical).add(self.nodes[i].feature)
+        for i in range(self.term_feature.size()):
+            numerical.add(self.term_feature[i])
+        return numerical, categorical
+
+    cdef check_tree(self, Py_ssize_t tree, Py_ssize_t known_sets):
+        """Prove that the nodes of a tree form one tree over its leaves and name real features and category sets.
+
+        Returns None, or the key of the model file that is wrong, what was expected, and what was got.
+        """
+        cdef const Node* nodes = self.nodes.data() + self.node_begin[tree]
+        cdef int64_t n_nodes = self.node_begin[tree + 1] - self.node_begin[tree]
+        cdef int64_t n_leaves = self.leaf_begin[tree + 1] - self.leaf_begin[tree]
+        cdef vector[uint8_t] node_met, leaf_met
+        cdef vector[int32_t] pending
+        cdef const Node* node
+        cdef int32_t child
+        cdef int64_t visited = 0
+        cdef int side
+        if n_leaves != n_nodes + 1:
+            return "num_leaves", f"{n_nodes + 1} leaves for {n_nodes} splits", str(n_leaves)
+        node_met.resize(n_nodes)
+        leaf_met.resize(n_leaves)
+        if n_nodes:
+            pending.push_back(0)
+            node_met[0] = 1
+        while pending.size():
+            node = nodes + pending.back()
+            pending.pop_back()
+            visited += 1
+            for side in range(2):
+                child = node.right if side else node.left
+                key = "right_child" if side else "left_child"
+                if child >= n_nodes or ~child >= n_leaves:
+                    return key, f"children from {-n_leaves} to {n_nodes - 1}", str(child)
+                if (node_met[child] if child >= 0 else leaf_met[~child]):
+                    return key, "each split and leaf to be a child once, the root never", f"{child} again"
+                if child >= 0:
+                    node_met[child] = 1
+                    pending.push_back(child)
+                else:
+                    leaf_met[~child] = 1
+            if node.feature < 0 or node.feature >= self.n_features:
+                return "split_feature", f"features from 0 to {self.n_features - 1}", str(node.feature)
+            if node.decision & MISSING_TYPE == MISSING_TYPE or node.decision > 15:
+                return "decision_type", "bits 0 to 3 with a missing type of None, Zero or NaN", str(node.decision)
+            if node.decision & CATEGORICAL and not (
+                0 <= node.threshold < known_sets and node.threshold == <double> <int64_t> node.threshold
+            ):
+                return "threshold", f"a category set below {known_sets}", repr(node.threshold)
+        if visited != n_nodes:
+            return "left_child", f"{n_nodes} splits below the root", f"{visited}"
+        return None
+
+    def __reduce__(self):
+        return Forest, (self.n_features, self.n_classes), (
+            raw(self.node_begin)[:raw_size(self.node_begin)],
+            raw(self.nodes)[:raw_size(self.nodes)],
+            raw(self.leaf_begin)[:raw_size(self.leaf_begin)],
+            raw(self.leaf_value)[:raw_size(self.leaf_value)],
+            raw(self.set_begin)[:raw_size(self.set_begin)],
+            raw(self.set_words)[:raw_size(self.set_words)],
+            raw(self.linear_begin)[:raw_size(self.linear_begin)],
+            raw(self.linear_constant)[:raw_size(self.linear_constant)],
+            raw(self.term_begin)[:raw_size(self.term_begin)],
+            raw(self.term_feature)[:raw_size(self.term_feature)],
+            raw(self.term_coefficient)[:raw_size(self.term_coefficient)],
+        )
+
+    def __setstate__(self, tuple state):
+        cdef bint whole = (
+            len(state) == 11
+            and assign(self.node_begin, <bytes> state[0], len(state[0]))
+            and assign(self.nodes, <bytes> state[1], len(state[1]))
+            and assign(self.leaf_begin, <bytes> state[2], len(state[2]))
+            and assign(self.leaf_value, <bytes> state[3], len(state[3]))
+            and assign(self.set_begin, <bytes> state[4], len(state[4]))
+            and assign(self.set_words, <bytes> state[5], len(state[5]))
+            and assign(self.linear_begin, <bytes> state[6], len(state[6]))
+            and assign(self.linear_constant, <bytes> state[7], len(state[7]))
+            and assign(self.term_begin, <bytes> state[8], len(state[8]))
+            and assign(self.term_feature, <bytes> state[9], len(state[9]))
+            and assign(self.term_coefficient, <bytes> state[10], len(state[10]))
+        )
+        if not whole:
+            raise ModelFormatError("eleven arrays of whole items", "others")
+        self.check_all()
+
+    cdef check_all(self):
+        """Prove the whole forest: what the reader proves tree by tree, for arrays that come from elsewhere."""
+        cdef Py_ssize_t tree
+        cdef size_t i
+        check_offsets(self.node_begin, self.nodes.size(), "node_begin")
+        check_offsets(self.leaf_begin, self.leaf_value.size(), "leaf_begin")
+        check_offsets(self.set_begin, self.set_words.size(), "set_begin")
+        check_offsets(self.linear_begin, self.linear_constant.size(), "linear_begin")
+        check_offsets(self.term_begin, self.term_feature.size(), "term_begin")
+        n_trees = self.leaf_begin.size()
+        if self.node_begin.size() != n_trees or self.linear_begin.size() != n_trees:
+            raise ModelFormatError("the same number of trees in all offsets", "others")
+        if self.term_begin.size() != self.linear_constant.size() + 1:
+            raise ModelFormatError("offsets for every linear leaf", str(self.term_begin.size()), None, "term_begin")
+        if self.term_coefficient.size() != self.term_feature.size():
+            raise ModelFormatError("a coefficient for every term", str(self.term_coefficient.size()))
+        if self.n_classes < 1 or self.tree_count() % self.n_classes:
+            raise ModelFormatError("whole iterations", f"{self.tree_count()} trees for {self.n_classes} classes")
+        for i in range(self.term_feature.size()):
+            if not 0 <= self.term_feature[i] < self.n_features:
+                raise ModelFormatError(f"features from 0 to {self.n_features - 1}", str(self.term_feature[i]))
+        for tree in range(self.tree_count()):
+            problem = self.check_tree(tree, self.set_begin.size() - 1)
+            if problem is None and self.linear_begin[tree + 1] - self.linear_begin[tree] not in (
+                0, self.leaf_begin[tree + 1] - self.leaf_begin[tree]
+            ):
+                problem = "is_linear", "a linear model for each leaf or none", "some"
+            if problem is not None:
+                key, expected, got = problem
+                raise ModelFormatError(expected, got, tree, key)

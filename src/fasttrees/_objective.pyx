@@ -1,0 +1,169 @@
+"""The objective line of a model and the output transform that it asks for.
+
+Every transform follows LightGBM's ``ConvertOutput`` operation by operation and calls the C library's ``exp`` and
+``log1p``, because any other exponential differs in the last bit.
+"""
+from libc.math cimport exp, log1p
+
+from fasttrees.errors import ModelFormatError
+
+# LightGBM looks the whole line up here, so an alias works only where no parameter follows.
+ALIASES = {
+    "regression_l2": "regression", "mean_squared_error": "regression", "mse": "regression", "l2": "regression",
+    "l2_root": "regression", "root_mean_squared_error": "regression", "rmse": "regression",
+    "mean_absolute_error": "regression_l1", "l1": "regression_l1", "mae": "regression_l1",
+    "softmax": "multiclass", "multiclass_ova": "multiclassova", "ova": "multiclassova", "ovr": "multiclassova",
+    "xentropy": "cross_entropy", "xentlambda": "cross_entropy_lambda",
+    "mean_absolute_percentage_error": "mape",
+    "xendcg": "rank_xendcg", "xe_ndcg": "rank_xendcg", "xe_ndcg_mart": "rank_xendcg", "xendcg_mart": "rank_xendcg",
+    "none": "custom", "null": "custom", "na": "custom",
+}
+
+# What each objective does to a raw score, and whether its `sqrt` flag squares it back.
+TRANSFORMS = {
+    "regression": (IDENTITY, True), "regression_l1": (IDENTITY, True), "quantile": (IDENTITY, True),
+    "fair": (IDENTITY, True), "mape": (IDENTITY, True), "huber": (IDENTITY, False),
+    "poisson": (EXP, False), "gamma": (EXP, False), "tweedie": (EXP, False),
+    "binary": (SIGMOID, False), "multiclassova": (SIGMOID, False), "cross_entropy": (SIGMOID, False),
+    "cross_entropy_lambda": (LOG1P_EXP, False), "multiclass": (SOFTMAX, False),
+    "lambdarank": (IDENTITY, False), "rank_xendcg": (IDENTITY, False), "custom": (IDENTITY, False),
+}
+
+
+cdef class Objective:
+    """The objective of a model.
+
+    Parameters
+    ----------
+    text : str or None
+        The value of the model file's ``objective`` key; None where the file has none (raw scores).
+    n_classes : int
+        The model's number of trees per iteration.
+    """
+
+    def __init__(self, text, int n_classes):
+        self.text = text
+        self.n_classes = n_classes
+        self.sigmoid = 1.0
+        self.kind = IDENTITY
+        if text is None:
+            return
+        words = [word for word in ALIASES.get(text, text).split(" ") if word]
+        if not words or words[0] not in TRANSFORMS:
+            raise ModelFormatError("an objective of LightGBM", repr(text), None, "objective")
+        name = words[0]
+        self.kind, squares = TRANSFORMS[name]
+        parameters = {}
+        for word in words[1:]:
+            key, colon, value = word.partition(":")
+            if not colon and word != "sqrt":
+                raise ModelFormatError("parameters as key:value, or sqrt", repr(word), None, "objective")
+            parameters[key] = value
+        if "sqrt" in parameters and squares:
+            self.kind = SIGNED_SQUARE
+        if name in ("binary", "multiclassova"):
+            self.sigmoid = legacy_float(parameters.get("sigmoid", ""))
+            if not self.sigmoid > 0:
+                raise ModelFormatError("a sigmoid above zero", repr(self.sigmoid), None, "objective")
+        if name in ("multiclass", "multiclassova"):
+            if parameters.get("num_class") != str(n_classes):
+                raise ModelFormatError(f"num_class:{n_classes}, as num_tree_per_iteration says", repr(text), None,
+                                       "objective")
+        elif n_classes != 1 and name != "custom":
+            raise ModelFormatError("one tree per iteration with this objective", str(n_classes), None, "objective")
+        self.name = None if name == "custom" else name
+
+    cdef void transform(self, double* scores, Py_ssize_t n_rows) noexcept nogil:
+        """Turn raw scores, row-major, into the objective's outputs, in place."""
+        cdef Py_ssize_t i, n = n_rows * self.n_classes
+        cdef double negative_sigmoid = -self.sigmoid
+        if self.kind == SIGMOID:
+            for i in range(n):
+                scores[i] = 1.0 / (1.0 + exp(negative_sigmoid * scores[i]))
+        elif self.kind == EXP:
+            for i in range(n):
+                scores[i] = exp(scores[i])
+        elif self.kind == LOG1P_EXP:
+            for i in range(n):
+                scores[i] = log1p(exp(scores[i]))
+        elif self.kind == SIGNED_SQUARE:
+            for i in range(n):
+                scores[i] = ((scores[i] > 0) - (scores[i] < 0)) * scores[i] * scores[i]
+        elif self.kind == SOFTMAX:
+            for i in range(n_rows):
+                softmax(scores + i * self.n_classes, self.n_classes)
+
+    def __reduce__(self):
+        return Objective, (self.text, self.n_classes)
+
+
+cdef void softmax(double* scores, int n_classes) noexcept nogil:
+    """LightGBM's softmax: the largest score subtracted, the exponentials summed in order, one division each."""
+    cdef double largest = scores[0], total = 0.0
+    cdef int k
+    for k in range(1, n_classes):
+        largest = scores[k] if not scores[k] < largest else largest
+    for k in range(n_classes):
+        scores[k] = exp(scores[k] - largest)
+        total += scores[k]
+    for k in range(n_classes):
+        scores[k] /= total
+
+
+def legacy_float(text):
+    """Read a number as LightGBM's ``Atof`` does, wrong last bits included.
+
+    LightGBM reads ``sigmoid:`` with it, and every prediction depends on the result. Where ``Atof`` would take words or
+    leave text unread, this raises ModelFormatError.
+    """
+    i, sign = 0, 1.0
+    if text[:1] in ("-", "+"):
+        sign = -1.0 if text[0] == "-" else 1.0
+        i = 1
+    digits_at = i
+    value = 0.0
+    while text[i:i + 1] in DIGITS:
+        value = value * 10.0 + int(text[i])
+        i += 1
+    n_digits = i - digits_at
+    if text[i:i + 1] == ".":
+        i += 1
+        right, places = 0.0, 0
+        while text[i:i + 1] in DIGITS:
+            right = int(text[i]) + right * 10.0
+            places += 1
+            i += 1
+        value += right / legacy_power(10.0, places)
+        n_digits += places
+    scale, shrinks = 1.0, False
+    if text[i:i + 1] in ("e", "E"):
+        i += 1
+        if text[i:i + 1] in ("-", "+"):
+            shrinks = text[i] == "-"
+            i += 1
+        exponent = 0
+        while text[i:i + 1] in DIGITS:
+            exponent = exponent * 10 + int(text[i])
+            i += 1
+        exponent = min(exponent, 308)
+        for step, power in ((50, 1e50), (8, 1e8), (1, 10.0)):
+            while exponent >= step:
+                scale *= power
+                exponent -= step
+    if not n_digits or i != len(text):
+        raise ModelFormatError("a decimal number", repr(text), None, "objective")
+    return sign * (value / scale if shrinks else value * scale)
+
+
+DIGITS = frozenset("0123456789")
+
+
+def legacy_power(base, power):
+    """Raise `base` to a whole power by the recursion of LightGBM's ``Pow``, whose roundings ``Atof`` shows."""
+    if power == 0:
+        return 1.0
+    if power % 2 == 0:
+        return legacy_power(base * base, power // 2)
+    if power % 3 == 0:
+        return legacy_power(base * base * base, power // 3)
+    return base * legacy_power(base, power - 1)

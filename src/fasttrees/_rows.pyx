@@ -1,0 +1,48 @@
+"""Takes rows of numbers from any object with a buffer, without copying them."""
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+
+from fasttrees.errors import InputError, InputTypeError
+
+
+cdef class RowBuffer:
+    """A two-dimensional table of float32 or float64 values in any stride, read in place.
+
+    Parameters
+    ----------
+    data : object with the buffer protocol, shape (n_rows, n_columns)
+        Items of format ``d`` or ``f``, native byte order and alignment; may be read-only. Held until this object goes.
+    """
+
+    def __init__(self, data):
+        cdef Rows* rows = &self.rows
+        try:
+            PyObject_GetBuffer(data, &self.view, PyBUF_STRIDES | PyBUF_FORMAT)
+        except TypeError as error:
+            raise InputTypeError(f"Cannot predict data for type {type(data).__name__}") from error
+        self.held = True
+        form = self.view.format.decode()
+        if form not in ("d", "f"):
+            raise InputTypeError(f"expected a buffer of format 'd' or 'f' (float64, float32), got {form!r}")
+        if self.view.ndim != 2:
+            raise InputError(f"expected a buffer of 2 dimensions, got {self.view.ndim}")
+        rows.data = <const char*> self.view.buf
+        rows.n_rows, rows.n_columns = self.view.shape[0], self.view.shape[1]
+        rows.row_stride, rows.column_stride = self.view.strides[0], self.view.strides[1]
+        rows.is_float32 = form == "f"
+        for place in (<Py_ssize_t> rows.data, rows.row_stride, rows.column_stride):
+            if place % self.view.itemsize:
+                raise InputError("expected aligned items; copy the data first")
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.rows.n_rows
+
+    @property
+    def n_columns(self):
+        """Number of columns."""
+        return self.rows.n_columns

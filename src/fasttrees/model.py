@@ -1,0 +1,286 @@
+"""The public model: what ``fasttrees.load`` returns."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from fasttrees._engine import Evaluator, Output
+from fasttrees._reader import read_model
+from fasttrees._rows import RowBuffer
+from fasttrees._threads import run_in_threads
+from fasttrees.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Model", "load", "loads"]
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read a model from a ``model.txt`` that LightGBM wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ModelFormatError
+        If it is not a whole and sound model; the error says where.
+    """
+    with open(path, "rb") as file:
+        return loads(file.read())
+
+
+def loads(text: str | bytes | bytearray | memoryview) -> Model:
+    """Read a model from the text of a ``model.txt``, as ``lightgbm.Booster.model_to_string`` returns it.
+
+    Parameters
+    ----------
+    text : str or bytes-like
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelFormatError
+        If the text is not a whole and sound model; the error says where.
+    """
+    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    forest, objective, facts = read_model(data)
+    return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
+
+
+class Model:
+    """A LightGBM model that scores rows; made by :func:`load` and :func:`loads`.
+
+    A model never changes: threads share it freely, a forked process goes on with it, copies are the model itself, and
+    it pickles.
+    """
+
+    def __init__(self, evaluator: Evaluator, facts: dict[str, Any]) -> None:
+        self._evaluator = evaluator
+        self._facts = facts
+
+    # -- scoring ------------------------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        data: np.ndarray | list[Any],
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        raw_score: bool = False,
+        pred_leaf: bool = False,
+        *,
+        n_threads: int | None = None,
+    ) -> np.ndarray:
+        """Score rows: the same bits as ``lightgbm.Booster.predict`` with the same arguments.
+
+        Parameters
+        ----------
+        data : numpy.ndarray or list of lists, shape (n_rows, n_features)
+            NaN is a missing value. float32 and float64 arrays of any memory order are read in place; other types are
+            converted to float32 first, as LightGBM does.
+        start_iteration : int, default 0
+            The first iteration to use; below 0 counts as 0.
+        num_iteration : int or None, default None
+            How many iterations to use; None, 0 and below: all from `start_iteration` on.
+        raw_score : bool, default False
+            Leave out the objective's transform. The raw scores of a random forest are sums, not means.
+        pred_leaf : bool, default False
+            Return the number of each row's leaf in each tree instead; wins over `raw_score`.
+        n_threads : int or None, default None
+            None: as many as the CPUs that this process may use, control groups included. It never changes the result.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 of shape (n_rows,), or (n_rows, num_class) with several classes; with `pred_leaf` int32 of shape
+            (n_rows, number of trees used). Without rows, float64 of shape (0,).
+
+        Raises
+        ------
+        InputError
+            If `data` is not two-dimensional, has another number of columns than the model has features, or has no rows
+            while leaves are asked for.
+        InputTypeError
+            If `data` is of another type.
+        """
+        from fasttrees import _inputs
+
+        rows = _inputs.as_rows(data)
+        if pred_leaf and not rows.n_rows:
+            raise InputError("expected at least one row to find leaves for, got none")
+        n_outputs = self.num_outputs(start_iteration, num_iteration, pred_leaf)
+        output = _inputs.empty_output(rows.n_rows, n_outputs, pred_leaf)
+        self._evaluate(rows, output, start_iteration, num_iteration, raw_score, pred_leaf, n_threads)
+        return _inputs.shape_output(output, pred_leaf)
+
+    def predict_into(
+        self,
+        rows: Any,
+        out: Any,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        raw_score: bool = False,
+        pred_leaf: bool = False,
+        *,
+        n_threads: int | None = None,
+    ) -> None:
+        """Score rows from one buffer into another, without numpy: :meth:`predict` for buffers.
+
+        Parameters
+        ----------
+        rows : object with the buffer protocol, shape (n_rows, n_features)
+            Format ``d`` or ``f`` (float64 or float32) in any stride; may be read-only. A flat buffer becomes one with
+            ``memoryview(buffer).cast("B").cast("d", (n_rows, n_features))``.
+        out : writable C-contiguous buffer of n_rows * num_outputs(...) items
+            Format ``d``; with `pred_leaf` format ``i``.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If a buffer does not fit.
+
+        See Also
+        --------
+        num_outputs : how many items of `out` each row takes
+        """
+        self._evaluate(RowBuffer(rows), out, start_iteration, num_iteration, raw_score, pred_leaf, n_threads)
+
+    def num_outputs(self, start_iteration: int = 0, num_iteration: int | None = None, pred_leaf: bool = False) -> int:
+        """Count the values that :meth:`predict` with these arguments gives for one row."""
+        n_classes = self._evaluator.forest.n_classes
+        return self._iterations(start_iteration, num_iteration)[1] * n_classes if pred_leaf else n_classes
+
+    def _evaluate(
+        self,
+        rows: RowBuffer,
+        out: Any,
+        start_iteration: int,
+        num_iteration: int | None,
+        raw_score: bool,
+        pred_leaf: bool,
+        n_threads: int | None,
+    ) -> None:
+        first, count = self._iterations(start_iteration, num_iteration)
+        kind = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
+        evaluate = self._evaluator.evaluate
+        run_in_threads(lambda start, stop: evaluate(rows, out, first, count, kind, start, stop), rows.n_rows, n_threads)
+
+    def _iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]:
+        """Cut a range of iterations to those that the model has, as LightGBM does."""
+        n_iterations = self.current_iteration()
+        first = min(max(start_iteration, 0), n_iterations)
+        if num_iteration is None or num_iteration <= 0:
+            return first, n_iterations - first
+        return first, min(num_iteration, n_iterations - first)
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def num_feature(self) -> int:
+        """Count the columns that the model wants."""
+        return self._evaluator.forest.n_features
+
+    def num_trees(self) -> int:
+        """Count the trees of all iterations and classes."""
+        return self._evaluator.forest.n_trees
+
+    def num_model_per_iteration(self) -> int:
+        """Count the trees of one iteration: the number of classes, 1 for all but multiclass models."""
+        return self._evaluator.forest.n_classes
+
+    def current_iteration(self) -> int:
+        """Count the iterations."""
+        return self.num_trees() // self.num_model_per_iteration()
+
+    def feature_name(self) -> list[str]:
+        """List the names of the features, in the order of the columns."""
+        return list(self._facts["feature_names"])
+
+    @property
+    def objective(self) -> str | None:
+        """The objective with its parameters, as the model file has it; None without one: scores are then raw."""
+        return self._evaluator.objective.text
+
+    @property
+    def num_class(self) -> int:
+        """Number of classes; 1 for all but multiclass models."""
+        return self._evaluator.forest.n_classes
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether predictions are probabilities of the second of two classes (objective ``binary``)."""
+        return self._evaluator.objective.name == "binary"
+
+    @property
+    def average_output(self) -> bool:
+        """Whether predictions are means over iterations (a random forest)."""
+        return self._evaluator.average_output
+
+    @property
+    def version(self) -> str | None:
+        """Version of the file format, such as ``v4``; None if the file has none."""
+        version: str | None = self._facts["version"]
+        return version
+
+    @property
+    def feature_infos(self) -> list[str]:
+        """For each feature what training saw: ``[min:max]``, categories as ``a:b:c``, or ``none``."""
+        return list(self._facts["feature_infos"])
+
+    @property
+    def parameters(self) -> str | None:
+        """The training parameters, as the model file has them; None if it has none."""
+        parameters: str | None = self._facts["parameters"]
+        return parameters
+
+    @property
+    def pandas_categorical(self) -> list[list[Any]] | None:
+        """Categories of each category column of the training data frame; None if it had none."""
+        categories: list[list[Any]] | None = self._facts["pandas_categorical"]
+        return categories
+
+    @property
+    def num_leaves(self) -> int:
+        """Number of leaves of all trees."""
+        return self._evaluator.forest.n_leaves
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the model's arrays hold now; the first batch of rows adds its evaluation plan."""
+        return self._evaluator.nbytes
+
+    def features_used(self) -> tuple[set[int], set[int]]:
+        """Find the columns that predictions depend on: two sets of numbers, read as numbers and as categories."""
+        return self._evaluator.forest.features_used()
+
+    # -- Python's protocols -------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        classes = f", {self.num_class} classes" if self.num_class > 1 else ""
+        objective = self.objective or "no objective"
+        return f"<fasttrees.Model: {objective}, {self.num_trees()} trees, {self.num_feature()} features{classes}>"
+
+    def __copy__(self) -> Model:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        evaluator = self._evaluator
+        return _restore, (evaluator.forest, evaluator.objective, evaluator.average_output, self._facts)
+
+
+def _restore(forest: Any, objective: Any, average_output: bool, facts: dict[str, Any]) -> Model:
+    return Model(Evaluator(forest, objective, average_output), facts)
