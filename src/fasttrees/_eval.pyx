@@ -1,62 +1,28 @@
-"""Evaluates a forest: blocks of rows by rank and selection, a few rows by walking the trees.
+"""Evaluates a forest: checks what the kernels trust, releases the GIL, and calls them.
 
-Every function below :class:`Evaluator` runs without the GIL, never fails, and trusts what Forest and RowBuffer proved.
+The kernels are inline functions of _blocks.pxd, _walk.pxd and _kernels.pxd, so that each build of this module, for
+each level of processors, compiles its own.
 """
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.math cimport fabs, isnan
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t
 
-from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, MISSING_ZERO, Forest, Node
-from fasttrees._kernels cimport (
-    add_leaf_values, add_leaf_values_of_four, category_of, fill_column, fill_set_column, is_in_set, rank_values, select,
-)
+from fasttrees._blocks cimport evaluate_blocks
+from fasttrees._forest cimport Forest
 from fasttrees._objective cimport Objective
-from fasttrees._plan cimport (
-    BLOCK, IN_SET, LANES, LEFT_IS_VECTOR, MAX_SELECT_LEAVES, N_SLOTS, RIGHT_IS_VECTOR, CategorySet, Plan, RankedFeature,
-    RankNode, Select, TreePlan,
-)
-from fasttrees._rows cimport ZERO_LIMIT, RowBuffer, Rows, gather, read_value, squash
+from fasttrees._plan cimport Plan
+from fasttrees._rows cimport RowBuffer
+from fasttrees._walk cimport Job, walk_rows
 
 from fasttrees.errors import InputError
 
 cdef enum:
-    GROUP = 8        # columns read from the rows at a time: a cache line of doubles
-    TEAM = 4         # trees whose leaf values are added together
-    WALK_ROWS = 8    # batches of fewer rows are walked row by row
+    WALK_ROWS = 8  # batches of fewer rows are walked row by row
+
 
 cpdef enum Output:
     SCORES      # after the objective's transform
     RAW_SCORES
     LEAVES
-
-
-cdef struct Job:
-    # What one call computes, and where it goes.
-    Rows rows
-    int64_t first_tree
-    int64_t last_tree
-    int n_classes
-    int n_outputs          # per row
-    Output output
-    double divisor         # of averaged scores; 1 otherwise
-    double* scores         # row-major, or NULL for leaf numbers
-    int32_t* leaves        # row-major, or NULL for scores
-
-
-cdef struct Scratch:
-    # Memory for one block, cut from one allocation.
-    double* values         # GROUP features, as read
-    double* raw            # features that linear leaves read, tiny values made zero
-    double* scores         # of one class
-    uint32_t* ranks
-    int32_t* categories    # by categorical feature
-    int32_t* leaves
-    uint8_t* columns
-    uint8_t* set_column
-    uint8_t* operands      # of the selection: leaf numbers and slots, see Select
-    uint8_t* results       # of the selection: leaf numbers for TEAM trees
 
 
 cdef class Evaluator:
@@ -121,8 +87,8 @@ cdef class Evaluator:
         job.first_tree = <int64_t> first_iteration * n_classes
         job.last_tree = job.first_tree + <int64_t> n_iterations * n_classes
         job.n_classes = n_classes
-        job.n_outputs = <int> (job.last_tree - job.first_tree) if output == LEAVES else n_classes
-        job.output = output
+        job.n_outputs = job.last_tree - job.first_tree if output == LEAVES else n_classes
+        job.transforms = output == SCORES
         job.divisor = n_iterations if self.average_output and output == SCORES else 1.0
         job.scores = NULL
         job.leaves = NULL
@@ -150,304 +116,3 @@ cdef class Evaluator:
                 raise MemoryError("no memory for the scratch of one block of rows")
         finally:
             PyBuffer_Release(&view)
-
-
-# -- a few rows -------------------------------------------------------------------------------------------------------
-
-cdef bint walk_rows(Forest forest, Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Score rows one by one; false without memory."""
-    cdef double* values = <double*> PyMem_RawMalloc((forest.n_features + 1) * sizeof(double))
-    cdef const char* row = job.rows.data + start * job.rows.row_stride
-    cdef Py_ssize_t i
-    cdef int32_t column, k
-    cdef int64_t tree, leaf
-    cdef double* scores
-    if values == NULL:
-        return False
-    for i in range(start, stop):
-        for column in range(forest.n_features):
-            values[column] = squash(read_value(&job.rows, row, column))
-        row += job.rows.row_stride
-        if job.output == LEAVES:
-            for tree in range(job.first_tree, job.last_tree):
-                job.leaves[i * job.n_outputs + tree - job.first_tree] = find_leaf(forest, tree, values)
-            continue
-        scores = job.scores + i * job.n_classes
-        for k in range(job.n_classes):
-            scores[k] = 0.0
-        k = 0
-        for tree in range(job.first_tree, job.last_tree):
-            leaf = find_leaf(forest, tree, values)
-            if forest.linear_begin[tree] == forest.linear_begin[tree + 1]:
-                scores[k] += forest.leaf_value[forest.leaf_begin[tree] + leaf]
-            else:
-                scores[k] += linear_value(forest, tree, leaf, values, forest.term_feature.data(), 1)
-            k = 0 if k + 1 == job.n_classes else k + 1
-        finish_scores(objective, job, i, 1)
-    PyMem_RawFree(values)
-    return True
-
-
-cdef inline int32_t find_leaf(Forest forest, int64_t tree, const double* values) noexcept nogil:
-    """Walk one tree for one row of values, tiny ones made zero before."""
-    cdef const Node* nodes = forest.nodes.data() + forest.node_begin[tree]
-    cdef const Node* node
-    cdef int32_t place = 0 if forest.node_begin[tree + 1] > forest.node_begin[tree] else -1
-    cdef int64_t set_number, word
-    cdef double value
-    cdef bint left
-    while place >= 0:
-        node = nodes + place
-        value = values[node.feature]
-        if node.decision & CATEGORICAL:
-            set_number = <int64_t> node.threshold
-            word = forest.set_begin[set_number]
-            left = is_in_set(
-                category_of(value), forest.set_words.data() + word, forest.set_begin[set_number + 1] - word
-            )
-        elif isnan(value):
-            left = node.nan_left
-        elif node.decision & MISSING_TYPE == MISSING_ZERO and fabs(value) <= ZERO_LIMIT:
-            left = node.decision & DEFAULT_LEFT
-        else:
-            left = value <= node.threshold
-        place = node.left if left else node.right
-    return ~place
-
-
-cdef inline double linear_value(
-    Forest forest, int64_t tree, int64_t leaf, const double* values, const int32_t* places, int stride
-) noexcept nogil:
-    """The linear model of a leaf; `values[places[term] * stride]` is the feature of a term.
-
-    A missing feature makes it the leaf's plain value. One multiplication and one addition a term, in order, as
-    LightGBM does it.
-    """
-    cdef int64_t linear_leaf = forest.linear_begin[tree] + leaf
-    cdef double result = forest.linear_constant[linear_leaf]
-    cdef double value
-    cdef int64_t term
-    for term in range(forest.term_begin[linear_leaf], forest.term_begin[linear_leaf + 1]):
-        value = values[<Py_ssize_t> places[term] * stride]
-        if isnan(value):
-            return forest.leaf_value[forest.leaf_begin[tree] + leaf]
-        result += forest.term_coefficient[term] * value
-    return result
-
-
-cdef inline void finish_scores(Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    """Average and transform the raw scores of some rows, in place."""
-    cdef double* scores = job.scores + start * job.n_classes
-    cdef Py_ssize_t i
-    if job.output != SCORES:
-        return
-    if job.divisor != 1.0:
-        for i in range(n * job.n_classes):
-            scores[i] /= job.divisor
-    objective.transform(scores, n)
-
-
-# -- blocks of rows ---------------------------------------------------------------------------------------------------
-
-cdef size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept nogil:
-    """Cut `memory` into the arrays of a scratch; the bytes they take. Whole blocks of rows keep each one aligned."""
-    cdef size_t doubles = BLOCK * sizeof(double), size = 0
-    scratch.values = <double*> (memory + size)
-    size += GROUP * doubles
-    scratch.raw = <double*> (memory + size)
-    size += plan.raw_features.size() * doubles
-    scratch.scores = <double*> (memory + size)
-    size += doubles
-    scratch.ranks = <uint32_t*> (memory + size)
-    size += BLOCK * sizeof(uint32_t)
-    scratch.categories = <int32_t*> (memory + size)
-    size += plan.categorical_features.size() * BLOCK * sizeof(int32_t)
-    scratch.leaves = <int32_t*> (memory + size)
-    size += BLOCK * sizeof(int32_t)
-    scratch.columns = <uint8_t*> (memory + size)
-    size += plan.columns.size() * BLOCK
-    scratch.set_column = <uint8_t*> (memory + size)
-    size += BLOCK
-    scratch.operands = <uint8_t*> (memory + size)
-    size += MAX_SELECT_LEAVES * LANES + N_SLOTS * BLOCK
-    scratch.results = <uint8_t*> (memory + size)
-    return size + TEAM * BLOCK
-
-
-cdef bint evaluate_blocks(
-    Forest forest, Plan plan, Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t stop
-) noexcept nogil:
-    """Score rows in blocks; false without memory."""
-    cdef Scratch scratch
-    cdef size_t size = lay_out(plan, NULL, &scratch)
-    cdef char* memory = <char*> PyMem_RawMalloc(size + LANES)
-    cdef int n
-    if memory == NULL:
-        return False
-    memset(memory, 0, size + LANES)  # rows that pad a block are computed too: let them be numbers
-    lay_out(plan, memory + LANES - <size_t> memory % LANES, &scratch)
-    for n in range(MAX_SELECT_LEAVES):
-        memset(scratch.operands + n * LANES, n, LANES)
-    while start < stop:
-        n = <int> min(stop - start, <Py_ssize_t> BLOCK)
-        make_columns(plan, &job.rows, &scratch, start, n)
-        evaluate_trees(forest, plan, job, &scratch, start, n)
-        if job.output != LEAVES:
-            finish_scores(objective, job, start, n)
-        start += n
-    PyMem_RawFree(memory)
-    return True
-
-
-cdef void make_columns(Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n) noexcept nogil:
-    """Read the block's values and make from them all that the trees look at."""
-    cdef int32_t group[GROUP]
-    cdef const RankedFeature* ranked
-    cdef double* values
-    cdef int i, j, count
-    cdef size_t first = 0
-    cdef uint32_t column
-    while first < plan.ranked_features.size():
-        count = <int> min(plan.ranked_features.size() - first, <size_t> GROUP)
-        for i in range(count):
-            group[i] = plan.ranked_features[first + i].feature
-        gather(rows, start, n, group, count, scratch.values, BLOCK)
-        for i in range(count):
-            ranked = &plan.ranked_features[first + i]
-            values = scratch.values + i * BLOCK
-            rank_values(
-                values, ranked, plan.thresholds.data() + ranked.threshold_begin,
-                plan.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
-            )
-            for column in range(ranked.column_begin, ranked.column_end):
-                fill_column(&plan.columns[column], scratch.ranks, scratch.columns + column * BLOCK, n)
-        first += GROUP
-    for first in range(plan.categorical_features.size()):
-        gather(rows, start, n, &plan.categorical_features[first], 1, scratch.values, BLOCK)
-        for j in range(n):
-            scratch.categories[first * BLOCK + j] = category_of(scratch.values[j])
-    for first in range(plan.raw_features.size()):
-        values = scratch.raw + first * BLOCK
-        gather(rows, start, n, &plan.raw_features[first], 1, values, BLOCK)
-        for j in range(n):
-            values[j] = squash(values[j])
-
-
-cdef void evaluate_trees(
-    Forest forest, Plan plan, const Job* job, Scratch* scratch, Py_ssize_t start, int n
-) noexcept nogil:
-    """Find each row's leaf in each tree; add the leaves' values to the rows' scores or write the leaves' numbers."""
-    cdef int64_t tree
-    cdef int i, class_number
-    if job.output == LEAVES:
-        for tree in range(job.first_tree, job.last_tree):
-            find_leaves(forest, plan, tree, scratch, n)
-            for i in range(n):
-                job.leaves[(start + i) * job.n_outputs + tree - job.first_tree] = scratch.leaves[i]
-        return
-    # A class's scores depend on its own trees only, so that one class after the other keeps LightGBM's order.
-    for class_number in range(job.n_classes):
-        memset(scratch.scores, 0, BLOCK * sizeof(double))
-        add_class(forest, plan, job, scratch, class_number, n)
-        for i in range(n):
-            job.scores[(start + i) * job.n_classes + class_number] = scratch.scores[i]
-
-
-cdef inline void add_class(
-    Forest forest, Plan plan, const Job* job, Scratch* scratch, int class_number, int n
-) noexcept nogil:
-    """Add the values of the trees of one class, in order."""
-    cdef const double* values[TEAM]
-    cdef int64_t tree = job.first_tree + class_number
-    cdef int i, waiting = 0  # trees of the team, their leaves found
-    cdef bint is_linear
-    while tree < job.last_tree:
-        is_linear = forest.linear_begin[tree] < forest.linear_begin[tree + 1]
-        if not is_linear and not plan.trees[tree].is_large:
-            select_leaves(forest, plan, &plan.trees[tree], scratch, scratch.results + waiting * BLOCK, n)
-            values[waiting] = forest.leaf_value.data() + forest.leaf_begin[tree]
-            waiting += 1
-            if waiting == TEAM:
-                add_leaf_values_of_four(scratch.scores, values, scratch.results, n)
-                waiting = 0
-        else:
-            for i in range(waiting):
-                add_leaf_values(scratch.scores, values[i], scratch.results + i * BLOCK, n)
-            waiting = 0
-            find_leaves(forest, plan, tree, scratch, n)
-            if is_linear:
-                for i in range(n):
-                    scratch.scores[i] += linear_value(
-                        forest, tree, scratch.leaves[i], scratch.raw + i, plan.term_slot.data(), BLOCK
-                    )
-            else:
-                add_leaf_values(
-                    scratch.scores, forest.leaf_value.data() + forest.leaf_begin[tree], scratch.leaves, n
-                )
-        tree += job.n_classes
-    for i in range(waiting):
-        add_leaf_values(scratch.scores, values[i], scratch.results + i * BLOCK, n)
-
-
-cdef inline void find_leaves(Forest forest, Plan plan, int64_t tree, Scratch* scratch, int n) noexcept nogil:
-    """Leaf numbers of a block in any tree, as integers."""
-    cdef int i
-    if plan.trees[tree].is_large:
-        walk_block(forest, plan, &plan.trees[tree], scratch, n)
-        return
-    select_leaves(forest, plan, &plan.trees[tree], scratch, scratch.results, n)
-    for i in range(n):
-        scratch.leaves[i] = scratch.results[i]
-
-
-cdef inline void select_leaves(
-    Forest forest, Plan plan, const TreePlan* tree, Scratch* scratch, uint8_t* result, int n
-) noexcept nogil:
-    """Leaf numbers of a block, as bytes, split by split from the leaves up to the root."""
-    cdef const Select* split = plan.selects.data() + tree.begin
-    cdef const CategorySet* category_set
-    cdef const uint8_t* column
-    cdef uint8_t* operands = scratch.operands
-    cdef int i
-    if tree.n_splits == 0:
-        memset(result, 0, BLOCK)
-    for i in range(tree.n_splits):
-        if split.shape & IN_SET:
-            category_set = &plan.sets[split.column]
-            fill_set_column(
-                scratch.categories + category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
-                category_set.n_words, scratch.set_column, n,
-            )
-            column = scratch.set_column
-        else:
-            column = scratch.columns + <size_t> split.column * BLOCK
-        select(
-            column, split.rank, operands + split.left * LANES, LANES if split.shape & LEFT_IS_VECTOR else 0,
-            operands + split.right * LANES, LANES if split.shape & RIGHT_IS_VECTOR else 0,
-            result if i + 1 == tree.n_splits else operands + split.out * LANES, n,
-        )
-        split += 1
-
-
-cdef inline void walk_block(Forest forest, Plan plan, const TreePlan* tree, Scratch* scratch, int n) noexcept nogil:
-    """Leaf numbers of a block in a tree with more leaves than bytes can number."""
-    cdef const RankNode* nodes = plan.rank_nodes.data() + tree.begin
-    cdef const RankNode* node
-    cdef const CategorySet* category_set
-    cdef int32_t place
-    cdef bint left
-    cdef int i
-    for i in range(n):
-        place = 0
-        while place >= 0:
-            node = nodes + place
-            if node.in_set:
-                category_set = &plan.sets[node.column]
-                left = is_in_set(
-                    scratch.categories[category_set.slot * BLOCK + i],
-                    forest.set_words.data() + category_set.word_begin, category_set.n_words,
-                )
-            else:
-                left = scratch.columns[<size_t> node.column * BLOCK + i] <= node.rank
-            place = node.left if left else node.right
-        scratch.leaves[i] = ~place

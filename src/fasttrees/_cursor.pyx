@@ -1,0 +1,80 @@
+"""Steps through the bytes of a model file, line by line and word by word. It knows line ends, and no key."""
+from libc.stddef cimport size_t
+from libc.string cimport memchr, memcmp
+
+
+cdef str shown(bytes text):
+    """Text of a file for an error message: one short line."""
+    return repr(text[:60].decode("utf-8", "replace")) + (" ..." if len(text) > 60 else "")
+
+
+cdef class Cursor:
+    """A place in a model file, and the number of its line; the bytes must outlive it."""
+
+    def __init__(self, bytes data not None):
+        self.data = data
+        self.start = self.at = data
+        self.end = self.start + len(data)
+        self.line = 1
+
+    cdef bint at_end(self) noexcept:
+        return self.at == self.end
+
+    cdef bint starts_with(self, bytes prefix) noexcept:
+        cdef size_t length = len(prefix)
+        return <size_t> (self.end - self.at) >= length and memcmp(self.at, <const char*> prefix, length) == 0
+
+    cdef size_t offset(self) noexcept:
+        """Bytes so far, as LightGBM counted them: each line end is one byte."""
+        return (self.at - self.start) - self.carriage_returns
+
+    cdef void pass_line_end(self) noexcept:
+        """Step over one line end, if the cursor stands at one: LF, CRLF or CR."""
+        if self.at == self.end:
+            return
+        if self.at[0] == b"\r":
+            self.at += 1
+            if self.at < self.end and self.at[0] == b"\n":
+                self.at += 1
+                self.carriage_returns += 1
+        else:
+            self.at += 1
+        self.line += 1
+
+    cdef void pass_blank_lines(self) noexcept:
+        while self.at < self.end and is_line_end(self.at, self.end):
+            self.pass_line_end()
+
+    cdef const char* find_line_end(self) noexcept:
+        cdef const char* line_end = <const char*> memchr(self.at, b"\n", self.end - self.at)
+        cdef const char* carriage_return
+        if line_end == NULL:
+            line_end = self.end
+        carriage_return = <const char*> memchr(self.at, b"\r", line_end - self.at)
+        return line_end if carriage_return == NULL else carriage_return
+
+    cdef bytes take_line(self):
+        """The rest of the line, without its end; the cursor moves to the next line."""
+        cdef const char* line_end = self.find_line_end()
+        line = self.at[:line_end - self.at]
+        self.at = line_end
+        self.pass_line_end()
+        return line
+
+    cdef bytes take_key(self):
+        """Text up to the line's first '=', which is stepped over; None, and no step, if the line has none."""
+        cdef const char* stop = self.at
+        while not is_line_end(stop, self.end) and stop[0] != b"=":
+            stop += 1
+        if is_line_end(stop, self.end):
+            return None
+        key = self.at[:stop - self.at]
+        self.at = stop + 1
+        return key
+
+    cdef bytes word(self):
+        """The text between the blanks around the cursor, for an error message."""
+        cdef const char* stop = self.at
+        while not is_word_end(stop, self.end):
+            stop += 1
+        return self.at[:stop - self.at]
