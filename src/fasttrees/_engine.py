@@ -5,15 +5,21 @@ All builds give the same bits: no build may contract or reorder floating point.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from fasttrees import _cpu
 
 __all__ = ["BUILDS", "Evaluator", "Output", "usable_builds"]
 
 #: Builds from the most to the least demanding: module and what it needs of the processor.
-BUILDS = {"_eval_avx512": _cpu.has_avx512, "_eval_avx2": _cpu.has_avx2, "_eval": lambda: True}
+BUILDS: dict[str, Callable[[], bool]] = {
+    "_eval_avx512": _cpu.has_avx512,
+    "_eval_avx2": _cpu.has_avx2,
+    "_eval": lambda: True,
+}
 
 
 def usable_builds() -> list[str]:
@@ -21,6 +27,8 @@ def usable_builds() -> list[str]:
     return [name for name, can_run in BUILDS.items() if can_run() and find_spec(f"fasttrees.{name}") is not None]
 
 
-_build = import_module(f"fasttrees.{usable_builds()[0]}")
-Evaluator = _build.Evaluator
-Output = _build.Output
+if TYPE_CHECKING:
+    from fasttrees._eval import Evaluator, Output
+else:
+    _build = import_module(f"fasttrees.{usable_builds()[0]}")
+    Evaluator, Output = _build.Evaluator, _build.Output

@@ -152,6 +152,8 @@ cdef read_trees(Cursor cursor, Forest forest, dict header):
         if not (cursor.at_end() or cursor.starts_with(b"Tree=") or starts_trailer(cursor)):
             raise ModelFormatError("the next tree or 'end of trees'", shown(cursor.take_line()), number - 1, None,
                                    cursor.line - 1)
+    if not number and cursor.at_end():
+        raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, cursor.line)
     if sizes is not None and len(sizes) != number:
         raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes",
                                header[b"tree_sizes"][1])

@@ -1,7 +1,11 @@
 """Takes rows of numbers from any object with a buffer, without copying them."""
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 
+import sys
+
 from fasttrees.errors import InputError, InputTypeError
+
+NATIVE = "@=" + ("<" if sys.byteorder == "little" else ">")  # marks of a format's byte order that mean this machine's
 
 
 cdef class RowBuffer:
@@ -21,14 +25,14 @@ cdef class RowBuffer:
             raise InputTypeError(f"Cannot predict data for type {type(data).__name__}") from error
         self.held = True
         form = self.view.format.decode()
-        if form not in ("d", "f"):
+        if form.lstrip(NATIVE) not in ("d", "f"):
             raise InputTypeError(f"expected a buffer of format 'd' or 'f' (float64, float32), got {form!r}")
         if self.view.ndim != 2:
             raise InputError(f"expected a buffer of 2 dimensions, got {self.view.ndim}")
         rows.data = <const char*> self.view.buf
         rows.n_rows, rows.n_columns = self.view.shape[0], self.view.shape[1]
         rows.row_stride, rows.column_stride = self.view.strides[0], self.view.strides[1]
-        rows.is_float32 = form == "f"
+        rows.is_float32 = form.endswith("f")
         for place in (<Py_ssize_t> rows.data, rows.row_stride, rows.column_stride):
             if place % self.view.itemsize:
                 raise InputError("expected aligned items; copy the data first")

@@ -6,9 +6,12 @@ import functools
 import math
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from fasttrees.errors import InputError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["available_cpus", "resolve_n_threads", "run_in_threads"]
 
@@ -40,7 +43,7 @@ def resolve_n_threads(n_threads: int | None) -> int:
 
 
 def available_cpus() -> int:
-    """Count the CPUs that this process may use: its affinity, cut by the CPU quota of its control groups, at least 1."""
+    """Count the CPUs that this process may use: its affinity, cut by its control groups; at least 1."""
     return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota())))
 
 
@@ -109,4 +112,6 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
 @functools.lru_cache(maxsize=1)
 def _pool(pid: int, n_threads: int) -> ThreadPoolExecutor:
     """Return the pool of this process: a forked child has none of its parent's threads, so it gets its own."""
+    from concurrent.futures import ThreadPoolExecutor  # here, because it takes as long to import as this whole package
+
     return ThreadPoolExecutor(n_threads, thread_name_prefix="fasttrees")

@@ -1,0 +1,11 @@
+"""Types of the compiled module."""
+
+class Objective:
+    text: str | None
+    name: str | None
+    n_classes: int
+    sigmoid: float
+    def __init__(self, text: str | None, n_classes: int) -> None: ...
+
+def legacy_float(text: str) -> float: ...
+def legacy_power(base: float, power: int) -> float: ...
