@@ -10,7 +10,7 @@ from fasttrees._blocks cimport evaluate_blocks
 from fasttrees._forest cimport Forest
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport Plan
-from fasttrees._rows cimport RowBuffer
+from fasttrees._rows cimport RowBuffer, format_of, overlap
 from fasttrees._walk cimport Job, walk_rows
 
 from fasttrees.errors import InputError
@@ -96,11 +96,15 @@ cdef class Evaluator:
         try:
             form = "i" if output == LEAVES else "d"
             size = rows.rows.n_rows * job.n_outputs * (4 if output == LEAVES else 8)
-            if view.format.decode() != form or view.len != size:
+            if format_of(&view) != form or view.len != size:
                 raise InputError(
-                    f"expected an output buffer of format {form!r} and {size} bytes, got {view.format.decode()!r} and "
+                    f"expected an output buffer of format {form!r} and {size} bytes, got {format_of(&view)!r} and "
                     f"{view.len}"
                 )
+            if <size_t> view.buf % view.itemsize:
+                raise InputError("expected an output buffer of aligned items")
+            if overlap(&rows.rows, &view):
+                raise InputError("expected an output buffer beside the rows, got one that overlaps them")
             if output == LEAVES:
                 job.leaves = <int32_t*> view.buf
             else:

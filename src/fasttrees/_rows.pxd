@@ -18,6 +18,9 @@ cdef struct Rows:
     Py_ssize_t column_stride  # bytes
     bint is_float32
 
+cdef str format_of(const Py_buffer* view)
+cdef bint overlap(const Rows* rows, const Py_buffer* out) noexcept
+
 cdef class RowBuffer:
     cdef Py_buffer view
     cdef bint held

@@ -8,6 +8,26 @@ from fasttrees.errors import InputError, InputTypeError
 NATIVE = "@=" + ("<" if sys.byteorder == "little" else ">")  # marks of a format's byte order that mean this machine's
 
 
+cdef str format_of(const Py_buffer* view):
+    """The format of a buffer's items; one without a format has bytes."""
+    return "B" if view.format == NULL else view.format.decode()
+
+
+cdef bint overlap(const Rows* rows, const Py_buffer* out) noexcept:
+    """Whether writing to `out` would change the rows."""
+    cdef const char* begin = rows.data
+    cdef const char* end = rows.data
+    cdef Py_ssize_t reach
+    if rows.n_rows == 0 or rows.n_columns == 0 or out.len == 0:
+        return False
+    for reach in ((rows.n_rows - 1) * rows.row_stride, (rows.n_columns - 1) * rows.column_stride):
+        if reach < 0:
+            begin += reach
+        else:
+            end += reach
+    return begin < <const char*> out.buf + out.len and <const char*> out.buf <= end
+
+
 cdef class RowBuffer:
     """A two-dimensional table of float32 or float64 values in any stride, read in place.
 
@@ -24,7 +44,7 @@ cdef class RowBuffer:
         except TypeError as error:
             raise InputTypeError(f"Cannot predict data for type {type(data).__name__}") from error
         self.held = True
-        form = self.view.format.decode()
+        form = format_of(&self.view)
         if form.lstrip(NATIVE) not in ("d", "f"):
             raise InputTypeError(f"expected a buffer of format 'd' or 'f' (float64, float32), got {form!r}")
         if self.view.ndim != 2:

@@ -9,7 +9,7 @@ from fasttrees._engine import Evaluator, Output
 from fasttrees._reader import read_model
 from fasttrees._rows import RowBuffer
 from fasttrees._threads import run_in_threads
-from fasttrees.errors import InputError
+from fasttrees.errors import InputError, ModelFormatError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,10 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
     ModelFormatError
         If the text is not a whole and sound model; the error says where.
     """
-    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    try:
+        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(memoryview(text))
+    except UnicodeEncodeError as error:
+        raise ModelFormatError("text", f"a lone surrogate at character {error.start}") from error
     forest, objective, facts = read_model(data)
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
 

@@ -1,4 +1,4 @@
-"""Each kind of array and list gives the bits, the shape and the kind of error that LightGBM gives for the same object."""
+"""Each kind of array and list gives the bits, the shape and the kind of error that LightGBM gives for it."""
 
 import contextlib
 import warnings

@@ -22,8 +22,7 @@ def score_if_it_loads(text: bytes) -> bool:
     """Whether the text loads; scores rows in both ways, by walk and by blocks, if it does."""
     try:
         model = fasttrees.loads(text)
-    except fasttrees.ModelFormatError as error:
-        assert str(error)
+    except fasttrees.ModelFormatError:
         return False
     if model.num_feature() == 5:
         assert len(model.predict(ROWS)) == len(ROWS)
@@ -71,7 +70,11 @@ def test_repeated_and_missing_words_are_refused(name: str) -> None:
     """Each number of each tree, once too often and once missing."""
     text = re.sub(rb"tree_sizes=.*\n", b"", (MODELS / f"{name}.txt").read_bytes())
     trees = text[: text.index(b"end of trees")]
-    words = [match.span() for match in re.finditer(rb"(?<=[= ])[-+.\deinfa]+", trees) if match.start() > text.index(b"\nnum_leaves")]
+    words = [
+        match.span()
+        for match in re.finditer(rb"(?<=[= ])[-+.\deinfa]+", trees)
+        if match.start() > text.index(b"\nnum_leaves")
+    ]
     for start, end in words:
         if text[text.rindex(b"\n", 0, start) :].startswith(b"\nTree="):
             continue  # LightGBM ignores the number behind Tree=, and so does the reader

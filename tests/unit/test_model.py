@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def test_shapes_and_dtypes(model: fasttrees.Model, rows: np.ndarray) -> None:
 def test_no_rows(model: fasttrees.Model) -> None:
     for n_threads in (None, 1, 3):
         scores = model.predict(np.empty((0, 5)), n_threads=n_threads)
-        assert (scores.shape, scores.dtype) == ((0,), np.float64)
+        assert scores.shape == (0,)
+        assert scores.dtype == np.float64
     with pytest.raises(fasttrees.InputError, match="at least one row"):
         model.predict(np.empty((0, 5)), pred_leaf=True)
 
@@ -129,7 +131,7 @@ def test_wrong_numbers_of_threads(model: fasttrees.Model, n_threads: object, n_r
 
 def test_buffers_in_buffers_out(model: fasttrees.Model, rows: np.ndarray) -> None:
     out = bytearray(8 * 3000 * model.num_outputs())
-    model.predict_into(memoryview(rows), memoryview(out).cast("d"))
+    model.predict_into(rows.data, memoryview(out).cast("d"))
     assert out == model.predict(rows).tobytes()
     n_outputs = model.num_outputs(1, 2, pred_leaf=True)
     assert n_outputs == 2 * model.num_class
@@ -164,6 +166,20 @@ def test_buffers_that_do_not_fit(model: fasttrees.Model, rows: np.ndarray) -> No
         model.predict_into(np.zeros(8 * 15 + 1, np.uint8)[1:].view(np.float64).reshape(3, 5), np.empty(3))
 
 
+def test_output_over_the_rows_is_refused() -> None:
+    model = fasttrees.load(MODELS / "numerical.txt")
+    memory = np.zeros(200)
+    rows = memory[50:100].reshape(10, 5)
+    for begin in (41, 50, 95, 99):
+        for same in (rows, rows[::-1], rows[:, ::-1], rows[::-1, ::-1]):
+            with pytest.raises(fasttrees.InputError, match="overlaps"):
+                model.predict_into(same, memory[begin : begin + 10])
+    for begin in (0, 40, 100, 190):
+        model.predict_into(rows, memory[begin : begin + 10])
+    with pytest.raises(fasttrees.InputError, match="aligned"):
+        model.predict_into(rows, memory[100:].view(np.uint8)[1:81].data.cast("d"))
+
+
 def test_iterations_are_cut_to_those_there_are(model: fasttrees.Model, rows: np.ndarray) -> None:
     scores = model.predict(rows)
     assert same_bits(model.predict(rows, -3, 0), scores)
@@ -186,8 +202,8 @@ def test_pickles_and_copies(model: fasttrees.Model, rows: np.ndarray) -> None:
 
 
 def test_a_damaged_pickle_is_refused(model: fasttrees.Model) -> None:
-    forest = model._evaluator.forest
-    make, arguments, state = forest.__reduce__()
+    reduced: Any = model._evaluator.forest.__reduce__()
+    make, arguments, state = reduced
     for i, array in enumerate(state):
         changes = [array[:-1] if array else b"x", array + bytes(4), array[8:] if array else bytes(24)]
         for changed in changes:
@@ -207,7 +223,9 @@ def test_threads_share_a_model(rows: np.ndarray) -> None:
     wrong: list[int] = []
 
     def work(number: int) -> None:
-        wrong.extend(number for _ in range(20) if not same_bits(model.predict(rows, n_threads=1 + number % 2), expected))
+        wrong.extend(
+            number for _ in range(20) if not same_bits(model.predict(rows, n_threads=1 + number % 2), expected)
+        )
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
     for thread in threads:

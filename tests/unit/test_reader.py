@@ -27,7 +27,7 @@ def refusal(text: bytes) -> fasttrees.ModelFormatError:
     return caught.value
 
 
-def scores(text: bytes) -> object:
+def scores(text: str | bytes | bytearray | memoryview) -> object:
     return fasttrees.loads(text).predict([[0.1, -0.2, 0.3, 4.0, 5.0], [float("nan")] * 5]).tolist()
 
 
@@ -96,7 +96,7 @@ def test_other_spellings_of_the_same_model(name: str, change: Callable[[bytes], 
 
 def test_text_may_be_str_bytes_or_a_buffer() -> None:
     text = read("numerical")
-    assert scores(text) == scores(text.decode())  # type: ignore[arg-type]
+    assert scores(text) == scores(text.decode())
     assert scores(bytearray(text)) == scores(memoryview(text)) == scores(text)
 
 
@@ -257,7 +257,9 @@ def test_broken_linear_leaves_are_refused(key: str, word: bytes) -> None:
 def test_missing_trees_are_refused() -> None:
     text = read("multiclass")
     assert "12 trees, as tree_sizes says" in refusal(text[: text.index(b"Tree=11")]).expected
-    assert "3 trees in every iteration" in refusal(without_sizes(text)[: without_sizes(text).index(b"Tree=11")]).expected
+    assert (
+        "3 trees in every iteration" in refusal(without_sizes(text)[: without_sizes(text).index(b"Tree=11")]).expected
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -297,6 +299,13 @@ def test_a_short_file_that_claims_much_allocates_little() -> None:
     ):
         refusal(read("numerical").replace(old, new))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+
+
+def test_text_of_other_types() -> None:
+    with pytest.raises(TypeError):
+        fasttrees.loads(10**12)  # type: ignore[arg-type]
+    with pytest.raises(fasttrees.ModelFormatError):
+        fasttrees.loads("tree\n\ud800")
 
 
 def test_missing_file() -> None:

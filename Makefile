@@ -1,0 +1,77 @@
+# Needs Python 3.10 or newer with venv, gcc and g++, make and bash. Everything it makes stays in this directory.
+
+PYTHON ?= python3
+VENV := .venv
+SANITIZE_VENV := .venv-sanitize
+FLIGHTS := examples/flights
+SHELL := bash
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TIMEFORMAT := time taken: %R s
+
+# The directories are among them because a file may also go away.
+SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
+	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
+
+.PHONY: help demo test lint sanitize clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: $(VENV)/.installed ## Score the flights example through the command line and compare it with LightGBM's predictions
+	@mkdir -p build/demo
+	$(VENV)/bin/fasttrees info $(FLIGHTS)/model.txt
+	time $(VENV)/bin/fasttrees predict $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv -o build/demo/predictions.csv
+	time $(VENV)/bin/fasttrees predict $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv -o build/demo/raw_scores.csv --raw-score
+	$(VENV)/bin/python $(FLIGHTS)/check.py build/demo/predictions.csv build/demo/raw_scores.csv
+
+test: lint ## Check style and types, then run all tests against the installed package
+	$(VENV)/bin/pytest
+
+lint: $(VENV)/.tools ## Check style and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+# The extensions do not link AddressSanitizer into Python, so it is loaded first, and the C++ library with it: it has to
+# find the function that throws. Python's own allocator would hide overruns. Leaks: Python never frees all it has.
+sanitize: $(SANITIZE_VENV)/.installed ## Run the unit tests with bounds checks and sanitizers compiled in
+	module=$$($(SANITIZE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/fasttrees/_reader.*.so; \
+	LD_PRELOAD=$$(ldd $$module | awk '/libasan|libstdc\+\+/ { printf "%s ", $$3 }') \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	$(SANITIZE_VENV)/bin/pytest tests/unit
+
+clean: ## Remove everything that make and the build wrote
+	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f src/fasttrees/*.cpp src/fasttrees/*.so
+	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The wheel is built from the source distribution, in a directory of its own: so no file of an earlier build can slip in,
+# and whoever installs from either gets what was tested.
+dist/.built: $(SOURCES) | $(VENV)/.created
+	rm -rf dist
+	@mkdir -p build
+	$(VENV)/bin/python -m build --outdir dist . > build/build.log 2>&1 || { cat build/build.log; exit 1; }
+	@touch $@
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q build
+	@touch $@
+
+$(VENV)/.installed: dist/.built
+	$(VENV)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
+	$(VENV)/bin/pip install -q dist/*.whl
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	wheel=$$(echo dist/*.whl) && $(VENV)/bin/pip install -q "$$wheel[test,lint]"
+	@touch $@
+
+# Without pip's cache, which would keep this build for the next that wants the plain one.
+$(SANITIZE_VENV)/.installed: dist/.built
+	$(PYTHON) -m venv $(SANITIZE_VENV)
+	rm -rf build/sanitize
+	FASTTREES_SANITIZE=1 $(SANITIZE_VENV)/bin/pip wheel -q --no-cache-dir --no-deps --wheel-dir build/sanitize dist/*.tar.gz
+	$(SANITIZE_VENV)/bin/pip install -q --force-reinstall --no-deps build/sanitize/*.whl
+	wheel=$$(echo build/sanitize/*.whl) && $(SANITIZE_VENV)/bin/pip install -q "$$wheel[test]"
+	@touch $@
