@@ -12,27 +12,20 @@ from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("FASTTREES_SANITIZE", "0") == "1"
 
+# Builds of the kernels for newer processors, without fused multiply-adds; fasttrees._engine chooses among them.
+LEVELS = {"_eval_avx2": ["-mavx2", "-mbmi2"], "_eval_avx512": ["-march=x86-64-v4", "-mno-fma"]}
+if platform.machine() != "x86_64":
+    LEVELS = dict.fromkeys(LEVELS)
+
 # Contraction into fused multiply-adds would change bits. Trapping math would only keep comparisons from vectorising.
-compile_args = ["-std=c++17", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden", "-g0", "-O3"]
-link_args = []
-if platform.system() == "Linux":
-    # from_chars for doubles needs a new libstdc++: carry it along rather than ask the user's system for it.
-    link_args += ["-static-libstdc++", "-static-libgcc", "-Wl,-s", "-Wl,--exclude-libs,ALL"]
+compile_args = ["-std=c++17", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"]
 if SANITIZE:
-    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-D_GLIBCXX_ASSERTIONS"]
-    compile_args = [*compile_args[:-2], "-O1", "-g", *sanitizers]
-    link_args = sanitizers[:2]
-
-# Builds of the kernels for newer processors; fasttrees._engine chooses among them at import.
-levels = {"_eval_avx2": ["-mavx2", "-mbmi2"], "_eval_avx512": ["-march=x86-64-v4", "-mno-fma"]}
-if platform.machine() not in ("x86_64", "AMD64"):
-    levels = {}
-
-sources = [
-    source
-    for source in sorted(Path("src/fasttrees").glob("*.pyx"))
-    if not source.stem.startswith("_eval_") or source.stem in levels
-]
+    link_args = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    compile_args += ["-O1", "-g", "-D_GLIBCXX_ASSERTIONS", *link_args]
+else:
+    # from_chars for doubles needs a new libstdc++: carry it along rather than ask the user's system for it.
+    link_args = ["-static-libstdc++", "-static-libgcc", "-Wl,-s", "-Wl,--exclude-libs,ALL"]
+    compile_args += ["-O3", "-g0"]
 
 setup(
     ext_modules=cythonize(
@@ -41,10 +34,11 @@ setup(
                 f"fasttrees.{source.stem}",
                 [str(source)],
                 language="c++",
-                extra_compile_args=[*compile_args, *levels.get(source.stem, [])],
+                extra_compile_args=compile_args + LEVELS.get(source.stem, []),
                 extra_link_args=link_args,
             )
-            for source in sources
+            for source in sorted(Path("src/fasttrees").glob("*.pyx"))
+            if LEVELS.get(source.stem, []) is not None
         ],
         compiler_directives={
             "language_level": 3,
@@ -52,8 +46,8 @@ setup(
             "wraparound": False,
             "cdivision": True,
             "initializedcheck": False,
-            "auto_pickle": False,
             "embedsignature": True,
+            "auto_pickle": False,
         },
     ),
     options={"build_ext": {"parallel": os.cpu_count()}},
