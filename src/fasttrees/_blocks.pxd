@@ -3,18 +3,20 @@
 Runs without the GIL and never fails but for memory; trusts what Forest, Plan and RowBuffer proved.
 """
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from fasttrees._categories cimport TILE, CategoricalFeature, CategorySet
 from fasttrees._forest cimport Forest
 from fasttrees._kernels cimport (
-    add_leaf_values, add_leaf_values_of_four, category_of, fill_column, fill_set_column, is_in_set, rank_values, select,
+    add_leaf_values, add_leaf_values_of_four, category_of, fill_column, fill_outcome_column, fill_set_column,
+    find_outcomes, is_in_set, rank_values, select,
 )
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport (
-    BLOCK, IN_SET, LANES, LEFT_IS_VECTOR, MAX_SELECT_LEAVES, N_SLOTS, RIGHT_IS_VECTOR, CategorySet, Plan, RankedFeature,
-    RankNode, Select, TreePlan,
+    BLOCK, IN_SET, LANES, LEFT_IS_VECTOR, MAX_SELECT_LEAVES, N_SLOTS, RIGHT_IS_VECTOR, Plan, RankNode, Select, TreePlan,
 )
+from fasttrees._ranks cimport RankedFeature
 from fasttrees._rows cimport Rows, gather, squash
 from fasttrees._walk cimport Job, finish_scores, linear_value
 
@@ -30,6 +32,9 @@ cdef struct Scratch:
     double* scores         # of one class
     uint32_t* ranks
     int32_t* categories    # by categorical feature
+    uint16_t* classes      # by categorical feature
+    uint64_t* outcomes     # by categorical feature: of a tile of its splits
+    int32_t* tiles         # by categorical feature: which tile; -1 if none yet
     int32_t* leaves
     uint8_t* columns
     uint8_t* set_column
@@ -49,11 +54,17 @@ cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept n
     scratch.ranks = <uint32_t*> (memory + size)
     size += BLOCK * sizeof(uint32_t)
     scratch.categories = <int32_t*> (memory + size)
-    size += plan.categorical_features.size() * BLOCK * sizeof(int32_t)
+    size += plan.categories.features.size() * BLOCK * sizeof(int32_t)
+    scratch.classes = <uint16_t*> (memory + size)
+    size += plan.categories.features.size() * BLOCK * sizeof(uint16_t)
+    scratch.outcomes = <uint64_t*> (memory + size)
+    size += plan.categories.features.size() * TILE * (BLOCK // LANES) * sizeof(uint64_t)
+    scratch.tiles = <int32_t*> (memory + size)
+    size += (plan.categories.features.size() * sizeof(int32_t) + LANES - 1) // LANES * LANES
     scratch.leaves = <int32_t*> (memory + size)
     size += BLOCK * sizeof(int32_t)
     scratch.columns = <uint8_t*> (memory + size)
-    size += plan.columns.size() * BLOCK
+    size += plan.ranks.columns.size() * BLOCK
     scratch.set_column = <uint8_t*> (memory + size)
     size += BLOCK
     scratch.operands = <uint8_t*> (memory + size)
@@ -95,30 +106,46 @@ cdef inline void make_columns(Plan plan, const Rows* rows, Scratch* scratch, Py_
     cdef int i, j, count
     cdef size_t first = 0
     cdef uint32_t column
-    while first < plan.ranked_features.size():
-        count = <int> min(plan.ranked_features.size() - first, <size_t> GROUP)
+    while first < plan.ranks.features.size():
+        count = <int> min(plan.ranks.features.size() - first, <size_t> GROUP)
         for i in range(count):
-            group[i] = plan.ranked_features[first + i].feature
+            group[i] = plan.ranks.features[first + i].feature
         gather(rows, start, n, group, count, scratch.values, BLOCK)
         for i in range(count):
-            ranked = &plan.ranked_features[first + i]
+            ranked = &plan.ranks.features[first + i]
             values = scratch.values + i * BLOCK
             rank_values(
-                values, ranked, plan.thresholds.data() + ranked.threshold_begin,
-                plan.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
+                values, ranked, plan.ranks.thresholds.data() + ranked.threshold_begin,
+                plan.ranks.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
             )
             for column in range(ranked.column_begin, ranked.column_end):
-                fill_column(&plan.columns[column], scratch.ranks, scratch.columns + column * BLOCK, n)
+                fill_column(&plan.ranks.columns[column], scratch.ranks, scratch.columns + column * BLOCK, n)
         first += GROUP
-    for first in range(plan.categorical_features.size()):
-        gather(rows, start, n, &plan.categorical_features[first], 1, scratch.values, BLOCK)
-        for j in range(n):
-            scratch.categories[first * BLOCK + j] = category_of(scratch.values[j])
+    for first in range(plan.categories.features.size()):
+        make_categories(plan, rows, scratch, start, n, first)
     for first in range(plan.raw_features.size()):
         values = scratch.raw + first * BLOCK
         gather(rows, start, n, &plan.raw_features[first], 1, values, BLOCK)
         for j in range(n):
             values[j] = squash(values[j])
+
+
+cdef inline void make_categories(
+    Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n, size_t slot
+) noexcept nogil:
+    """Read a categorical feature of the block: its categories and, if it has classes, those."""
+    cdef const CategoricalFeature* feature = &plan.categories.features[slot]
+    cdef const uint16_t* category_classes = plan.categories.category_classes.data() + feature.category_begin
+    cdef int32_t* categories = scratch.categories + slot * BLOCK
+    cdef uint16_t* classes = scratch.classes + slot * BLOCK
+    cdef int i
+    gather(rows, start, n, &feature.feature, 1, scratch.values, BLOCK)
+    for i in range(n):
+        categories[i] = category_of(scratch.values[i])
+    scratch.tiles[slot] = -1
+    if feature.n_tiles:
+        for i in range(n):
+            classes[i] = category_classes[categories[i]] if <uint32_t> categories[i] < feature.n_categories else 0
 
 
 cdef inline void evaluate_trees(
@@ -193,7 +220,6 @@ cdef inline void select_leaves(
 ) noexcept nogil:
     """Leaf numbers of a block, as bytes, split by split from the leaves up to the root."""
     cdef const Select* split = plan.selects.data() + tree.begin
-    cdef const CategorySet* category_set
     cdef const uint8_t* column
     cdef uint8_t* operands = scratch.operands
     cdef int i
@@ -201,11 +227,7 @@ cdef inline void select_leaves(
         memset(result, 0, BLOCK)
     for i in range(tree.n_splits):
         if split.shape & IN_SET:
-            category_set = &plan.sets[split.column]
-            fill_set_column(
-                scratch.categories + category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
-                category_set.n_words, scratch.set_column, n,
-            )
+            make_set_column(forest, plan, &plan.categories.sets[split.column], scratch, n)
             column = scratch.set_column
         else:
             column = scratch.columns + <size_t> split.column * BLOCK
@@ -215,6 +237,30 @@ cdef inline void select_leaves(
             result if i + 1 == tree.n_splits else operands + split.out * LANES, n,
         )
         split += 1
+
+
+cdef inline void make_set_column(
+    Forest forest, Plan plan, const CategorySet* category_set, Scratch* scratch, int n
+) noexcept nogil:
+    """Column of a categorical split; the outcomes of all splits of its tile are found with the first of them."""
+    cdef const CategoricalFeature* feature = &plan.categories.features[category_set.slot]
+    cdef uint64_t* outcomes = scratch.outcomes + category_set.slot * TILE * (BLOCK // LANES)
+    cdef int32_t tile = category_set.split // TILE
+    if feature.n_tiles == 0:
+        fill_set_column(
+            scratch.categories + category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
+            category_set.n_words, scratch.set_column, n,
+        )
+        return
+    if scratch.tiles[category_set.slot] != tile:
+        scratch.tiles[category_set.slot] = tile
+        find_outcomes(
+            scratch.classes + category_set.slot * BLOCK, plan.categories.class_bits.data() + feature.bits_begin, feature.n_tiles,
+            tile, outcomes, n,
+        )
+    fill_outcome_column(
+        outcomes + category_set.split % TILE * (BLOCK // LANES), plan.categories.mask_bytes.data(), scratch.set_column, n
+    )
 
 
 cdef inline void walk_block(Forest forest, Plan plan, const TreePlan* tree, Scratch* scratch, int n) noexcept nogil:
@@ -230,7 +276,7 @@ cdef inline void walk_block(Forest forest, Plan plan, const TreePlan* tree, Scra
         while place >= 0:
             node = nodes + place
             if node.in_set:
-                category_set = &plan.sets[node.column]
+                category_set = &plan.categories.sets[node.column]
                 left = is_in_set(
                     scratch.categories[category_set.slot * BLOCK + i],
                     forest.set_words.data() + category_set.word_begin, category_set.n_words,

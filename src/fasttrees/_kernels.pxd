@@ -5,9 +5,12 @@ turns each into a few vector instructions for whatever processor it compiles for
 like any other and never written out.
 """
 from libc.math cimport fabs
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
-from fasttrees._plan cimport BLOCK, LANES, MAX_RANK, Column, RankedFeature
+from fasttrees._categories cimport TILE
+from fasttrees._plan cimport BLOCK, LANES
+from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature
 from fasttrees._rows cimport ZERO_LIMIT
 
 cdef extern from *:
@@ -103,6 +106,50 @@ cdef inline void fill_set_column(
     cdef int i
     for i in range(n):
         out[i] = not is_in_set(categories[i], words, n_words)
+
+
+cdef inline void swap_bits(uint64_t* rows, int distance, uint64_t mask) noexcept nogil:
+    """Exchange the upper bits of each row, in pairs of `distance`, with the lower bits of the row so far below."""
+    cdef int i, base = 0
+    cdef uint64_t change
+    while base < TILE:
+        for i in range(base, base + distance):
+            change = (rows[i] >> distance ^ rows[i + distance]) & mask
+            rows[i] ^= change << distance
+            rows[i + distance] ^= change
+        base += 2 * distance
+
+
+cdef inline void find_outcomes(
+    const uint16_t* classes, const uint64_t* class_bits, uint32_t n_tiles, uint32_t tile, uint64_t* outcomes, int n
+) noexcept nogil:
+    """Outcomes of 64 splits of one feature: for each split a bit for each row of the block, 1 if it goes left.
+
+    Every class has its outcomes ready, a bit for each split; 64 rows of them are a square of bits, which is transposed.
+    """
+    cdef uint64_t rows[TILE]
+    cdef int i, group
+    for group in range((n + LANES - 1) // LANES):
+        for i in range(LANES):
+            rows[i] = class_bits[<size_t> classes[group * LANES + i] * n_tiles + tile]
+        swap_bits(rows, 32, 0x00000000FFFFFFFF)
+        swap_bits(rows, 16, 0x0000FFFF0000FFFF)
+        swap_bits(rows, 8, 0x00FF00FF00FF00FF)
+        swap_bits(rows, 4, 0x0F0F0F0F0F0F0F0F)
+        swap_bits(rows, 2, 0x3333333333333333)
+        swap_bits(rows, 1, 0x5555555555555555)
+        for i in range(TILE):
+            outcomes[i * (BLOCK // LANES) + group] = rows[i]
+
+
+cdef inline void fill_outcome_column(
+    const uint64_t* outcomes, const uint8_t* mask_bytes, Bytes out, int n
+) noexcept nogil:
+    """Bytes for a categorical split, made to look like ranks: 0 (left of rank 0) where its bit is 1, else 1."""
+    cdef int group, i
+    for group in range((n + LANES - 1) // LANES):
+        for i in range(8):
+            memcpy(out + group * LANES + i * 8, mask_bytes + (outcomes[group] >> 8 * i & 0xFF) * 8, 8)
 
 
 # -- selection --------------------------------------------------------------------------------------------------------

@@ -147,11 +147,13 @@ cdef class TreeBlock:
         needed = {"category sets + 1", "category words"} if n_sets else set()
         if n_terms:
             needed.add("linear terms")
-        for key, (slot, _, measure, required) in TREE_KEYS.items():
+        for key, (slot, kind, measure, required) in TREE_KEYS.items():
             got = self.lengths[slot]
             if got < 0:
                 if measure in needed or (required and not (measure == "splits" and n_leaves == 1)):
                     raise self.error(slot, f"the key, with as many numbers as {measure}", "no such key")
+            elif got == 0 and n_leaves == 1 and kind == UNUSED:
+                continue  # LightGBM leaves these empty in trees that training could not split
             elif got != lengths[measure]:
                 raise self.error(slot, f"as many numbers as {measure} ({lengths[measure]})", str(got))
 

@@ -1,0 +1,53 @@
+"""The numerical features of a forest, their thresholds replaced by ranks in columns of bytes."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libcpp.vector cimport vector
+
+from fasttrees._forest cimport Forest, Node
+
+cdef enum:
+    MAX_RANK = 255           # thresholds that one byte column tells apart
+
+cdef struct RankedFeature:
+    # A feature with numerical splits: its sorted thresholds, a table to search them, and the columns of its ranks.
+    int32_t feature
+    int32_t steps            # of the binary search within a bucket
+    int64_t threshold_begin  # followed by 2**steps - 1 infinities
+    int64_t bucket_begin     # into buckets
+    double low               # bucket of a value: (value - low) * scale, cut to 0 to last_bucket
+    double scale
+    double last_bucket
+    uint32_t column_begin
+    uint32_t column_end
+    int32_t marks_zeros      # whether a column treats zeros as missing
+
+cdef struct Column:
+    # Ranks of a feature as bytes, for the splits that treat missing values alike and share 255 thresholds.
+    uint32_t first_rank      # the rank that becomes 0
+    uint32_t nan_rank        # the rank of a NaN
+    uint32_t zero_rank       # the rank of a value near zero
+
+cdef struct Place:
+    # Where a split's threshold stands.
+    uint32_t column
+    uint8_t rank             # left if the column's byte is at most this
+
+cdef struct Ranking:
+    # Where the thresholds of a feature stand.
+    int64_t begin
+    int64_t end
+    int64_t first_chunk      # into column_of
+
+cdef class Ranks:
+    cdef vector[RankedFeature] features
+    cdef vector[double] thresholds
+    cdef vector[uint32_t] buckets              # by feature and bucket: thresholds in the buckets before
+    cdef vector[Column] columns
+    cdef vector[Ranking] rankings              # by feature; only while a plan is made
+    cdef vector[uint32_t] column_of            # by feature, way and chunk; only while a plan is made
+
+    cdef Place place(self, const Node* node) noexcept nogil
+    cdef forget_places(self)
+    cdef find_thresholds(self, Forest forest)
+    cdef make_buckets(self, RankedFeature* ranked)
+    cdef make_columns(self, Forest forest)
+    cdef uint32_t rank_of(self, const Ranking& ranking, double value) noexcept nogil
