@@ -16,8 +16,8 @@ SOURCE = ROOT / "src" / "fasttrees"
 
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "_numbers", "_cpu"},
-    {"_cursor", "_rows", "_objective"},
+    {"errors", "_numbers", "_lines", "_cpu"},
+    {"_cells", "_cursor", "_rows", "_objective"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},
     {"_reader", "_plan"},
@@ -28,7 +28,8 @@ LAYERS = [
     {"_engine", "_threads", "_inputs"},
     {"model"},
     {"__init__"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 

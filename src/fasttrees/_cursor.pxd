@@ -1,10 +1,9 @@
 """A place in a model file."""
 from libc.stddef cimport size_t
 
-cdef str shown(bytes text)
+from fasttrees._lines cimport is_line_end
 
-cdef inline bint is_line_end(const char* at, const char* end) noexcept nogil:
-    return at == end or at[0] == b"\n" or at[0] == b"\r"
+cdef str shown(bytes text)
 
 cdef inline bint is_word_end(const char* at, const char* end) noexcept nogil:
     return is_line_end(at, end) or at[0] == b" "

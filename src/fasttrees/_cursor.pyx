@@ -2,6 +2,8 @@
 from libc.stddef cimport size_t
 from libc.string cimport memchr, memcmp
 
+from fasttrees._lines cimport is_line_end, pass_line_end
+
 
 cdef str shown(bytes text):
     """Text of a file for an error message: one short line."""
@@ -29,17 +31,11 @@ cdef class Cursor:
         return (self.at - self.start) - self.carriage_returns
 
     cdef void pass_line_end(self) noexcept:
-        """Step over one line end, if the cursor stands at one: LF, CRLF or CR."""
-        if self.at == self.end:
-            return
-        if self.at[0] == b"\r":
-            self.at += 1
-            if self.at < self.end and self.at[0] == b"\n":
-                self.at += 1
-                self.carriage_returns += 1
-        else:
-            self.at += 1
-        self.line += 1
+        """Step over the line end at which the cursor stands, if there is one."""
+        cdef const char* after = pass_line_end(self.at, self.end)
+        self.carriage_returns += after - self.at == 2
+        self.line += after > self.at
+        self.at = after
 
     cdef void pass_blank_lines(self) noexcept:
         while self.at < self.end and is_line_end(self.at, self.end):

@@ -101,7 +101,7 @@ cdef class Evaluator:
                     f"expected an output buffer of format {form!r} and {size} bytes, got {format_of(&view)!r} and "
                     f"{view.len}"
                 )
-            if <size_t> view.buf % view.itemsize:
+            if view.len and <size_t> view.buf % view.itemsize:
                 raise InputError("expected an output buffer of aligned items")
             if overlap(&rows.rows, &view):
                 raise InputError("expected an output buffer beside the rows, got one that overlaps them")

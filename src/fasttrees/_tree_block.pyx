@@ -6,8 +6,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
-from fasttrees._cursor cimport Cursor, is_line_end, is_word_end, shown
+from fasttrees._cursor cimport Cursor, is_word_end, shown
 from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, Forest, Node
+from fasttrees._lines cimport is_line_end
 from fasttrees._numbers cimport NOT_A_NUMBER, PARSED, parse_double, parse_int32, parse_uint32
 
 from fasttrees.errors import ModelFormatError

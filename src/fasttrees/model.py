@@ -56,7 +56,9 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
         If the text is not a whole and sound model; the error says where.
     """
     try:
-        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(memoryview(text))
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogateescape")
+        data = text if isinstance(text, bytes) else bytes(memoryview(text))
     except UnicodeEncodeError as error:
         raise ModelFormatError("text", f"a lone surrogate at character {error.start}") from error
     forest, objective, facts = read_model(data)

@@ -1,0 +1,86 @@
+"""``fasttrees info``: what a model is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+import fasttrees
+
+__all__ = ["add_command", "describe"]
+
+MAX_NAMES = 20  # features named in the text form
+
+
+def add_command(commands: Any) -> None:
+    """Add ``info`` to the commands."""
+    parser = commands.add_parser("info", help="say what a model is", allow_abbrev=False)
+    parser.add_argument("model", metavar="MODEL", help="model.txt that LightGBM wrote")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the facts of a model."""
+    facts = describe(args.model)
+    text = json.dumps(facts, indent=2) if args.json else _as_text(facts)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def describe(path: str) -> dict[str, Any]:
+    """Collect the facts of a model file, as ``--json`` prints them.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    dict
+        The keys are described in docs/command-line.md.
+    """
+    model = fasttrees.load(path)
+    names = model.feature_name()
+    numerical, categorical = model.features_used()
+    return {
+        "file": path,
+        "file_bytes": os.stat(path).st_size,
+        "format_version": model.version,
+        "objective": model.objective,
+        "average_output": model.average_output,
+        "num_class": model.num_class,
+        "num_iterations": model.current_iteration(),
+        "num_trees": model.num_trees(),
+        "num_leaves": model.num_leaves,
+        "num_features": model.num_feature(),
+        "features_used": [names[i] for i in sorted(numerical | categorical)],
+        "categorical_features_used": [names[i] for i in sorted(categorical)],
+        "memory_bytes": model.nbytes,
+    }
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    used, categorical = facts["features_used"], facts["categorical_features_used"]
+    lines = {
+        "file": f"{facts['file']} ({_as_size(facts['file_bytes'])})",
+        "format version": facts["format_version"] or "none",
+        "objective": facts["objective"] or "none: predictions are raw scores",
+        "output": "mean of the trees (random forest)" if facts["average_output"] else "sum of the trees",
+        "classes": facts["num_class"],
+        "iterations": facts["num_iterations"],
+        "trees": facts["num_trees"],
+        "leaves": facts["num_leaves"],
+        "features": f"{facts['num_features']}, {len(used)} used, {len(categorical)} of them categorical",
+        "memory": _as_size(facts["memory_bytes"]),
+    }
+    if used and len(used) <= MAX_NAMES:
+        lines["features used"] = ", ".join(name + " (categorical)" * (name in categorical) for name in used)
+    return "\n".join(f"{name + ':':<16}{value}" for name, value in lines.items())
+
+
+def _as_size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{n_bytes} bytes"
