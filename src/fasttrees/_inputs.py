@@ -1,20 +1,22 @@
-"""Turns what a user passes to ``Model.predict`` into rows that the kernels read; the only module that knows numpy.
+"""Turns what a user passes to ``Model.predict`` into rows that the kernels read, and makes the arrays that it returns.
 
+The only module that knows numpy, and imported by the first ``predict``: the core runs without.
 Which values LightGBM sees is decided here as LightGBM's Python package decides it: an array of native float32 or
 float64 is read as it is; every other type, float64 of the other byte order included, is converted to float32.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fasttrees._rows import RowBuffer
 from fasttrees.errors import InputError, InputTypeError
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = ["as_rows", "empty_leaves", "empty_scores"]
 
-__all__ = ["as_rows", "empty_output", "shape_output"]
+READ_IN_PLACE = (np.dtype(np.float64), np.dtype(np.float32))  # native byte order, so other orders compare unequal
 
 
 def as_rows(data: Any) -> RowBuffer:
@@ -31,8 +33,6 @@ def as_rows(data: Any) -> RowBuffer:
     InputTypeError
         If it is an object of another type.
     """
-    import numpy as np
-
     if isinstance(data, list):
         try:
             data = np.array(data)
@@ -44,7 +44,7 @@ def as_rows(data: Any) -> RowBuffer:
         )
     if data.ndim != 2:
         raise InputError("Input numpy.ndarray or list must be 2 dimensional")
-    if data.dtype.num not in (np.dtype(np.float32).num, np.dtype(np.float64).num) or not data.dtype.isnative:
+    if data.dtype not in READ_IN_PLACE:
         try:
             data = data.astype(np.float32)
         except (TypeError, ValueError) as error:
@@ -54,15 +54,11 @@ def as_rows(data: Any) -> RowBuffer:
     return RowBuffer(data)
 
 
-def empty_output(n_rows: int, n_outputs: int, leaves: bool) -> np.ndarray:
-    """Allocate what the kernels write: scores as float64 or leaf numbers as int32, shape (n_rows, n_outputs)."""
-    import numpy as np
-
-    return np.empty((n_rows, n_outputs), np.int32 if leaves else np.float64)
+def empty_scores(n_rows: int, n_classes: int) -> np.ndarray:
+    """Allocate scores in the shape that LightGBM gives them: one dimension if a row has one score, or if no row is."""
+    return np.empty(n_rows if n_classes == 1 or not n_rows else (n_rows, n_classes))
 
 
-def shape_output(output: np.ndarray, leaves: bool) -> np.ndarray:
-    """Give an output the shape that LightGBM gives it: one dimension if scores number one a row, or none at all."""
-    if leaves:
-        return output
-    return output.reshape(-1) if output.shape[1] == 1 or not len(output) else output
+def empty_leaves(n_rows: int, n_trees: int) -> np.ndarray:
+    """Allocate leaf numbers, int32 of shape (n_rows, n_trees)."""
+    return np.empty((n_rows, n_trees), np.int32)

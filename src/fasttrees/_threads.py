@@ -13,9 +13,10 @@ from fasttrees.errors import InputError
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["available_cpus", "resolve_n_threads", "run_in_threads"]
+__all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads"]
 
 MIN_ROWS_PER_THREAD = 1024  # below this, handing rows to a thread costs more than scoring them
+MIN_ROWS = 2 * MIN_ROWS_PER_THREAD  # below this, all rows are scored by the calling thread
 
 
 def resolve_n_threads(n_threads: int | None) -> int:
@@ -88,7 +89,7 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
 
     An exception in any range is raised here, after all ranges have ended.
     """
-    if n_rows < 2 * MIN_ROWS_PER_THREAD:
+    if n_rows < MIN_ROWS:
         if n_threads is not None:
             resolve_n_threads(n_threads)  # a wrong argument is wrong for few rows too
         work(0, n_rows)

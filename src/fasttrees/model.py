@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cache, partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fasttrees._engine import Evaluator, Output
 from fasttrees._reader import read_model
 from fasttrees._rows import RowBuffer
-from fasttrees._threads import run_in_threads
+from fasttrees._threads import MIN_ROWS, run_in_threads
 from fasttrees.errors import InputError, ModelFormatError
 
 if TYPE_CHECKING:
@@ -63,6 +65,14 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
         raise ModelFormatError("text", f"a lone surrogate at character {error.start}") from error
     forest, objective, facts = read_model(data)
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
+
+
+@cache
+def _inputs() -> ModuleType:
+    """Import numpy's side of the package when it is first needed."""
+    from fasttrees import _inputs as module
+
+    return module
 
 
 class Model:
@@ -120,15 +130,18 @@ class Model:
         InputTypeError
             If `data` is of another type.
         """
-        from fasttrees import _inputs
-
-        rows = _inputs.as_rows(data)
-        if pred_leaf and not rows.n_rows:
+        inputs = _inputs()
+        rows = inputs.as_rows(data)
+        first, count = self._iterations(start_iteration, num_iteration)
+        n_classes = self._evaluator.forest.n_classes
+        if not pred_leaf:
+            output: np.ndarray = inputs.empty_scores(rows.n_rows, n_classes)
+        elif rows.n_rows:
+            output = inputs.empty_leaves(rows.n_rows, count * n_classes)
+        else:
             raise InputError("expected at least one row to find leaves for, got none")
-        n_outputs = self.num_outputs(start_iteration, num_iteration, pred_leaf)
-        output = _inputs.empty_output(rows.n_rows, n_outputs, pred_leaf)
-        self._evaluate(rows, output, start_iteration, num_iteration, raw_score, pred_leaf, n_threads)
-        return _inputs.shape_output(output, pred_leaf)
+        self._evaluate(rows, output, first, count, raw_score, pred_leaf, n_threads)
+        return output
 
     def predict_into(
         self,
@@ -160,7 +173,8 @@ class Model:
         --------
         num_outputs : how many items of `out` each row takes
         """
-        self._evaluate(RowBuffer(rows), out, start_iteration, num_iteration, raw_score, pred_leaf, n_threads)
+        first, count = self._iterations(start_iteration, num_iteration)
+        self._evaluate(RowBuffer(rows), out, first, count, raw_score, pred_leaf, n_threads)
 
     def num_outputs(self, start_iteration: int = 0, num_iteration: int | None = None, pred_leaf: bool = False) -> int:
         """Count the values that :meth:`predict` with these arguments gives for one row."""
@@ -168,19 +182,14 @@ class Model:
         return self._iterations(start_iteration, num_iteration)[1] * n_classes if pred_leaf else n_classes
 
     def _evaluate(
-        self,
-        rows: RowBuffer,
-        out: Any,
-        start_iteration: int,
-        num_iteration: int | None,
-        raw_score: bool,
-        pred_leaf: bool,
-        n_threads: int | None,
+        self, rows: RowBuffer, out: Any, first: int, count: int, raw_score: bool, pred_leaf: bool, n_threads: int | None
     ) -> None:
-        first, count = self._iterations(start_iteration, num_iteration)
-        kind = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
         evaluate = self._evaluator.evaluate
-        run_in_threads(lambda start, stop: evaluate(rows, out, first, count, kind, start, stop), rows.n_rows, n_threads)
+        output = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
+        if n_threads is None and rows.n_rows < MIN_ROWS:  # what run_in_threads would do, sooner
+            evaluate(rows, out, first, count, output, 0, rows.n_rows)
+        else:
+            run_in_threads(partial(evaluate, rows, out, first, count, output), rows.n_rows, n_threads)
 
     def _iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]:
         """Cut a range of iterations to those that the model has, as LightGBM does."""
