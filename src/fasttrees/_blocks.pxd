@@ -264,24 +264,42 @@ cdef inline void make_set_column(
 
 
 cdef inline void walk_block(Forest forest, Plan plan, const TreePlan* tree, Scratch* scratch, int n) noexcept nogil:
-    """Leaf numbers of a block in a tree with more leaves than bytes can number."""
+    """Leaf numbers of a block in a tree with more leaves than bytes can number.
+
+    All rows take one step after the other, those at a leaf drop out: steps of different rows do not wait for each other.
+    """
     cdef const RankNode* nodes = plan.rank_nodes.data() + tree.begin
     cdef const RankNode* node
-    cdef const CategorySet* category_set
-    cdef int32_t place
-    cdef bint left
-    cdef int i
+    cdef uint16_t walking[BLOCK]
+    cdef int32_t* places = scratch.leaves
+    cdef int32_t place, left
+    cdef int i, j, n_walking = n, n_left
     for i in range(n):
-        place = 0
-        while place >= 0:
-            node = nodes + place
+        walking[i] = i
+        places[i] = 0
+    while n_walking:
+        n_left = 0
+        for j in range(n_walking):
+            i = walking[j]
+            node = nodes + places[i]
             if node.in_set:
-                category_set = &plan.categories.sets[node.column]
-                left = is_in_set(
-                    scratch.categories[category_set.slot * BLOCK + i],
-                    forest.set_words.data() + category_set.word_begin, category_set.n_words,
-                )
+                left = is_in_forest_set(forest, plan, scratch, node.column, i)
             else:
                 left = scratch.columns[<size_t> node.column * BLOCK + i] <= node.rank
-            place = node.left if left else node.right
-        scratch.leaves[i] = ~place
+            place = node.right ^ ((node.left ^ node.right) & -left)  # no branch: it would be guessed wrong too often
+            places[i] = place
+            walking[n_left] = i
+            n_left += place >= 0
+        n_walking = n_left
+    for i in range(n):
+        places[i] = ~places[i]
+
+
+cdef inline bint is_in_forest_set(
+    Forest forest, Plan plan, const Scratch* scratch, uint32_t number, int row
+) noexcept nogil:
+    cdef const CategorySet* category_set = &plan.categories.sets[number]
+    return is_in_set(
+        scratch.categories[<size_t> category_set.slot * BLOCK + row],
+        forest.set_words.data() + category_set.word_begin, category_set.n_words,
+    )
