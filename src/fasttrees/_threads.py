@@ -99,7 +99,7 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
     if n_ranges == 1:
         work(0, n_rows)
         return
-    pool = _pool(os.getpid(), n_ranges - 1)
+    pool = _pool(os.getpid())
     futures = [pool.submit(work, bounds[i], bounds[i + 1]) for i in range(1, n_ranges)]
     try:
         work(bounds[0], bounds[1])
@@ -111,8 +111,11 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
 
 
 @functools.lru_cache(maxsize=1)
-def _pool(pid: int, n_threads: int) -> ThreadPoolExecutor:
-    """Return the pool of this process: a forked child has none of its parent's threads, so it gets its own."""
+def _pool(pid: int) -> ThreadPoolExecutor:
+    """Return the pool of this process: a forked child has none of its parent's threads, so it gets its own.
+
+    It starts threads as calls need them, one for each CPU at most: more could not run at the same time.
+    """
     from concurrent.futures import ThreadPoolExecutor  # here, because it takes as long to import as this whole package
 
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="fasttrees")
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fasttrees")
