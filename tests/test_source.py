@@ -22,7 +22,7 @@ LAYERS = [
     {"_tree_block", "_ranks", "_categories"},
     {"_reader", "_plan"},
     {"_kernels"},
-    {"_walk"},
+    {"_walk", "_columns"},
     {"_blocks"},
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv"},
     {"_engine", "_threads", "_inputs"},
@@ -103,13 +103,31 @@ def test_every_compiled_module_has_a_stub_if_python_imports_it() -> None:
 
 def test_kernels_never_need_the_gil() -> None:
     """Every C function of the kernels says that it raises nothing and runs without the GIL."""
-    for name in ("_kernels.pxd", "_walk.pxd", "_blocks.pxd"):
+    for name in ("_kernels.pxd", "_walk.pxd", "_columns.pxd", "_blocks.pxd"):
         text = (SOURCE / name).read_text()
         for match in re.finditer(r"^cdef inline [^:]*\)([^:)]*):$", text, re.MULTILINE):
             assert match.group(1).strip() == "noexcept nogil", f"{name}: {match.group(0)}"
+
+
+def test_one_version() -> None:
+    match = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert match is not None
+    assert fasttrees.__version__ == match.group(1)
+
+
+@pytest.mark.parametrize("path", files(".pyx", ".pxd"), ids=str)
+def test_cython_that_ruff_does_not_read(path: Path) -> None:
+    """No line over 120 characters, nothing imported that is not used."""
+    text = path.read_text()
+    assert not [line for line in text.splitlines() if len(line) > 120]
+    for match in re.finditer(r"^from [\w.]+ c?import (?:\(([^)]*)\)|(.*))$", text, re.MULTILINE):
+        for name in re.findall(r"\w+", match.group(1) or match.group(2)):
+            assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is not used"
 
 
 def test_files_are_short() -> None:
     assert len((ROOT / "setup.py").read_text().splitlines()) <= 60
     for path in files(".py", ".pyx", ".pxd"):
         assert len(path.read_text().splitlines()) <= 400, path
+    for path in SOURCE.glob("*.pxd"):  # the kernels
+        assert len(path.read_text().splitlines()) <= 250, path

@@ -7,70 +7,16 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fasttrees._categories cimport TILE, CategoricalFeature, CategorySet
+from fasttrees._columns cimport TEAM, Scratch, lay_out, make_columns
 from fasttrees._forest cimport Forest
 from fasttrees._kernels cimport (
-    add_leaf_values, add_leaf_values_of_four, category_of, fill_column, fill_outcome_column, fill_set_column,
-    find_outcomes, is_in_set, rank_values, select,
+    add_leaf_values, add_leaf_values_of_four, fill_outcome_column, fill_set_column, find_outcomes, is_in_set, select,
 )
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport (
-    BLOCK, IN_SET, LANES, LEFT_IS_VECTOR, MAX_SELECT_LEAVES, N_SLOTS, RIGHT_IS_VECTOR, Plan, RankNode, Select, TreePlan,
+    BLOCK, IN_SET, LANES, LEFT_IS_VECTOR, MAX_SELECT_LEAVES, RIGHT_IS_VECTOR, Plan, RankNode, Select, TreePlan,
 )
-from fasttrees._ranks cimport RankedFeature
-from fasttrees._rows cimport Rows, gather, squash
 from fasttrees._walk cimport Job, finish_scores, linear_value
-
-cdef enum:
-    GROUP = 8  # columns read from the rows at a time: a cache line of doubles
-    TEAM = 4   # trees whose leaf values are added together
-
-
-cdef struct Scratch:
-    # Memory for one block, cut from one allocation.
-    double* values         # GROUP features, as read
-    double* raw            # features that linear leaves read, tiny values made zero
-    double* scores         # of one class
-    uint32_t* ranks
-    int32_t* categories    # by categorical feature
-    uint16_t* classes      # by categorical feature
-    uint64_t* outcomes     # by categorical feature: of a tile of its splits
-    int32_t* tiles         # by categorical feature: which tile; -1 if none yet
-    int32_t* leaves
-    uint8_t* columns
-    uint8_t* set_column
-    uint8_t* operands      # of the selection: leaf numbers and slots, see Select
-    uint8_t* results       # of the selection: leaf numbers for TEAM trees
-
-
-cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept nogil:
-    """Cut `memory` into the arrays of a scratch; the bytes they take. Whole blocks of rows keep each one aligned."""
-    cdef size_t doubles = BLOCK * sizeof(double), size = 0
-    scratch.values = <double*> (memory + size)
-    size += GROUP * doubles
-    scratch.raw = <double*> (memory + size)
-    size += plan.raw_features.size() * doubles
-    scratch.scores = <double*> (memory + size)
-    size += doubles
-    scratch.ranks = <uint32_t*> (memory + size)
-    size += BLOCK * sizeof(uint32_t)
-    scratch.categories = <int32_t*> (memory + size)
-    size += plan.categories.features.size() * BLOCK * sizeof(int32_t)
-    scratch.classes = <uint16_t*> (memory + size)
-    size += plan.categories.features.size() * BLOCK * sizeof(uint16_t)
-    scratch.outcomes = <uint64_t*> (memory + size)
-    size += plan.categories.features.size() * TILE * (BLOCK // LANES) * sizeof(uint64_t)
-    scratch.tiles = <int32_t*> (memory + size)
-    size += (plan.categories.features.size() * sizeof(int32_t) + LANES - 1) // LANES * LANES
-    scratch.leaves = <int32_t*> (memory + size)
-    size += BLOCK * sizeof(int32_t)
-    scratch.columns = <uint8_t*> (memory + size)
-    size += plan.ranks.columns.size() * BLOCK
-    scratch.set_column = <uint8_t*> (memory + size)
-    size += BLOCK
-    scratch.operands = <uint8_t*> (memory + size)
-    size += MAX_SELECT_LEAVES * LANES + N_SLOTS * BLOCK
-    scratch.results = <uint8_t*> (memory + size)
-    return size + TEAM * BLOCK
 
 
 cdef inline bint evaluate_blocks(
@@ -96,56 +42,6 @@ cdef inline bint evaluate_blocks(
         start += n
     PyMem_RawFree(memory)
     return True
-
-
-cdef inline void make_columns(Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n) noexcept nogil:
-    """Read the block's values and make from them all that the trees look at."""
-    cdef int32_t group[GROUP]
-    cdef const RankedFeature* ranked
-    cdef double* values
-    cdef int i, j, count
-    cdef size_t first = 0
-    cdef uint32_t column
-    while first < plan.ranks.features.size():
-        count = <int> min(plan.ranks.features.size() - first, <size_t> GROUP)
-        for i in range(count):
-            group[i] = plan.ranks.features[first + i].feature
-        gather(rows, start, n, group, count, scratch.values, BLOCK)
-        for i in range(count):
-            ranked = &plan.ranks.features[first + i]
-            values = scratch.values + i * BLOCK
-            rank_values(
-                values, ranked, plan.ranks.thresholds.data() + ranked.threshold_begin,
-                plan.ranks.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
-            )
-            for column in range(ranked.column_begin, ranked.column_end):
-                fill_column(&plan.ranks.columns[column], scratch.ranks, scratch.columns + column * BLOCK, n)
-        first += GROUP
-    for first in range(plan.categories.features.size()):
-        make_categories(plan, rows, scratch, start, n, first)
-    for first in range(plan.raw_features.size()):
-        values = scratch.raw + first * BLOCK
-        gather(rows, start, n, &plan.raw_features[first], 1, values, BLOCK)
-        for j in range(n):
-            values[j] = squash(values[j])
-
-
-cdef inline void make_categories(
-    Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n, size_t slot
-) noexcept nogil:
-    """Read a categorical feature of the block: its categories and, if it has classes, those."""
-    cdef const CategoricalFeature* feature = &plan.categories.features[slot]
-    cdef const uint16_t* category_classes = plan.categories.category_classes.data() + feature.category_begin
-    cdef int32_t* categories = scratch.categories + slot * BLOCK
-    cdef uint16_t* classes = scratch.classes + slot * BLOCK
-    cdef int i
-    gather(rows, start, n, &feature.feature, 1, scratch.values, BLOCK)
-    for i in range(n):
-        categories[i] = category_of(scratch.values[i])
-    scratch.tiles[slot] = -1
-    if feature.n_tiles:
-        for i in range(n):
-            classes[i] = category_classes[categories[i]] if <uint32_t> categories[i] < feature.n_categories else 0
 
 
 cdef inline void evaluate_trees(
@@ -244,6 +140,7 @@ cdef inline void make_set_column(
 ) noexcept nogil:
     """Column of a categorical split; the outcomes of all splits of its tile are found with the first of them."""
     cdef const CategoricalFeature* feature = &plan.categories.features[category_set.slot]
+    cdef const uint64_t* class_bits = plan.categories.class_bits.data() + feature.bits_begin
     cdef uint64_t* outcomes = scratch.outcomes + category_set.slot * TILE * (BLOCK // LANES)
     cdef int32_t tile = category_set.split // TILE
     if feature.n_tiles == 0:
@@ -254,19 +151,15 @@ cdef inline void make_set_column(
         return
     if scratch.tiles[category_set.slot] != tile:
         scratch.tiles[category_set.slot] = tile
-        find_outcomes(
-            scratch.classes + category_set.slot * BLOCK, plan.categories.class_bits.data() + feature.bits_begin, feature.n_tiles,
-            tile, outcomes, n,
-        )
-    fill_outcome_column(
-        outcomes + category_set.split % TILE * (BLOCK // LANES), plan.categories.mask_bytes.data(), scratch.set_column, n
-    )
+        find_outcomes(scratch.classes + category_set.slot * BLOCK, class_bits, feature.n_tiles, tile, outcomes, n)
+    outcomes += category_set.split % TILE * (BLOCK // LANES)
+    fill_outcome_column(outcomes, plan.categories.mask_bytes.data(), scratch.set_column, n)
 
 
 cdef inline void walk_block(Forest forest, Plan plan, const TreePlan* tree, Scratch* scratch, int n) noexcept nogil:
     """Leaf numbers of a block in a tree with more leaves than bytes can number.
 
-    All rows take one step after the other, those at a leaf drop out: steps of different rows do not wait for each other.
+    All rows take a step, those at a leaf drop out, and so on: steps of different rows do not wait for each other.
     """
     cdef const RankNode* nodes = plan.rank_nodes.data() + tree.begin
     cdef const RankNode* node

@@ -4,10 +4,10 @@ Categories of a feature that no split tells apart are one class, and a class has
 feature ready, a bit for each. The kernels look up the classes of a block of rows once, and get from their bits the
 outcomes of 64 splits at a time.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
-from fasttrees._forest cimport CATEGORICAL, Forest, Node
+from fasttrees._forest cimport Forest, Node
 
 cdef enum:
     # A feature beyond these has no classes: its splits look into their own sets.

@@ -21,7 +21,6 @@ cdef class Cursor:
     cdef size_t offset(self) noexcept
     cdef void pass_line_end(self) noexcept
     cdef void pass_blank_lines(self) noexcept
-    cdef const char* find_line_end(self) noexcept
     cdef bytes take_line(self)
     cdef bytes take_key(self)
     cdef bytes word(self)

@@ -1,6 +1,6 @@
 """Steps through the bytes of a model file, line by line and word by word. It knows line ends, and no key."""
 from libc.stddef cimport size_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
 from fasttrees._lines cimport is_line_end, pass_line_end
 
@@ -41,17 +41,11 @@ cdef class Cursor:
         while self.at < self.end and is_line_end(self.at, self.end):
             self.pass_line_end()
 
-    cdef const char* find_line_end(self) noexcept:
-        cdef const char* line_end = <const char*> memchr(self.at, b"\n", self.end - self.at)
-        cdef const char* carriage_return
-        if line_end == NULL:
-            line_end = self.end
-        carriage_return = <const char*> memchr(self.at, b"\r", line_end - self.at)
-        return line_end if carriage_return == NULL else carriage_return
-
     cdef bytes take_line(self):
         """The rest of the line, without its end; the cursor moves to the next line."""
-        cdef const char* line_end = self.find_line_end()
+        cdef const char* line_end = self.at
+        while not is_line_end(line_end, self.end):
+            line_end += 1
         line = self.at[:line_end - self.at]
         self.at = line_end
         self.pass_line_end()

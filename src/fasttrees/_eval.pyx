@@ -13,7 +13,7 @@ from fasttrees._plan cimport Plan
 from fasttrees._rows cimport RowBuffer, format_of, overlap
 from fasttrees._walk cimport Job, walk_rows
 
-from fasttrees.errors import InputError
+from fasttrees.errors import InputError, InputTypeError
 
 cdef enum:
     WALK_ROWS = 8  # batches of fewer rows are walked row by row
@@ -71,6 +71,7 @@ cdef class Evaluator:
         """
         cdef Job job
         cdef Py_buffer view
+        cdef Plan plan = self.plan  # held, for another thread may set it while this one runs without the GIL
         cdef bint done
         cdef int n_classes = self.forest.n_classes
         if rows.rows.n_columns != self.forest.n_features:
@@ -92,10 +93,14 @@ cdef class Evaluator:
         job.divisor = n_iterations if self.average_output and output == SCORES else 1.0
         job.scores = NULL
         job.leaves = NULL
-        PyObject_GetBuffer(out, &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
+        try:
+            PyObject_GetBuffer(out, &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
+        except (BufferError, TypeError, ValueError) as error:
+            raise InputTypeError(f"expected a writable C-contiguous buffer to write to: {error}") from error
         try:
             form = "i" if output == LEAVES else "d"
-            size = rows.rows.n_rows * job.n_outputs * (4 if output == LEAVES else 8)
+            # As Python's integers: a broadcast view can have more rows than its items have addresses.
+            size = <object> rows.rows.n_rows * <object> job.n_outputs * (4 if output == LEAVES else 8)
             if format_of(&view) != form or view.len != size:
                 raise InputError(
                     f"expected an output buffer of format {form!r} and {size} bytes, got {format_of(&view)!r} and "
@@ -109,11 +114,12 @@ cdef class Evaluator:
                 job.leaves = <int32_t*> view.buf
             else:
                 job.scores = <double*> view.buf
-            if stop - start >= WALK_ROWS and self.plan is None:
-                self.plan = Plan(self.forest)
+            if stop - start >= WALK_ROWS and plan is None:
+                plan = Plan(self.forest)
+                self.plan = plan
             with nogil:
                 if stop - start >= WALK_ROWS:
-                    done = evaluate_blocks(self.forest, self.plan, self.objective, &job, start, stop)
+                    done = evaluate_blocks(self.forest, plan, self.objective, &job, start, stop)
                 else:
                     done = walk_rows(self.forest, self.objective, &job, start, stop)
             if not done:

@@ -96,7 +96,7 @@ cdef inline int32_t category_of(double value) noexcept nogil:
 
 cdef inline bint is_in_set(int32_t category, const uint32_t* words, uint32_t n_words) noexcept nogil:
     cdef uint32_t word = <uint32_t> category >> 5
-    return word < n_words and words[word] >> (category & 31) & 1
+    return category >= 0 and word < n_words and words[word] >> (category & 31) & 1
 
 
 cdef inline void fill_set_column(

@@ -143,9 +143,8 @@ def legacy_float(text):
             i += 1
         exponent = 0
         while text[i:i + 1] in DIGITS:
-            exponent = exponent * 10 + int(text[i])
+            exponent = min(exponent * 10 + int(text[i]), 308)
             i += 1
-        exponent = min(exponent, 308)
         for step, power in ((50, 1e50), (8, 1e8), (1, 10.0)):
             while exponent >= step:
                 scale *= power

@@ -1,5 +1,5 @@
 """Turns a forest into the plan that the batch kernels evaluate; docs/how-it-works.md tells the whole story."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libcpp.algorithm cimport reverse
 from libcpp.vector cimport vector
 

@@ -68,7 +68,7 @@ cdef bint starts_trailer(Cursor cursor):
 
 
 cdef dict read_trailer(Cursor cursor):
-    """Read what follows the trees: the training parameters and pandas' categories, kept; the rest has no meaning here."""
+    """Read what follows the trees: training parameters and pandas' categories are kept, the rest is passed over."""
     trailer = {"parameters": None, "pandas_categorical": None}
     while not cursor.at_end():
         line_number = cursor.line
@@ -78,11 +78,21 @@ cdef dict read_trailer(Cursor cursor):
         elif line == b"parser:":
             take_section(cursor, b"end of parser", "parser", line_number)
         elif line.startswith(b"pandas_categorical:"):
-            try:
-                trailer["pandas_categorical"] = json.loads(line.partition(b":")[2])
-            except ValueError as error:
-                raise ModelFormatError("JSON", str(error), None, "pandas_categorical", line_number) from error
+            trailer["pandas_categorical"] = read_categories(line.partition(b":")[2], line_number)
     return trailer
+
+
+cdef list read_categories(bytes text, size_t line):
+    """Read the categories of each category column of a pandas data frame; None if there was no data frame."""
+    try:
+        categories = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFormatError("JSON", str(error), None, "pandas_categorical", line) from error
+    if categories is not None and not (
+        isinstance(categories, list) and all(isinstance(column, list) for column in categories)
+    ):
+        raise ModelFormatError("null or a list of lists", shown(text), None, "pandas_categorical", line)
+    return categories
 
 
 cdef str take_section(Cursor cursor, bytes last, str name, size_t line_number):
@@ -174,8 +184,7 @@ def read_model(bytes data not None):
     forest : Forest
     objective : Objective
     facts : dict
-        ``version``, ``average_output``, ``label_index``, ``feature_names``, ``feature_infos``, ``parameters``,
-        ``pandas_categorical``.
+        ``version``, ``average_output``, ``feature_names``, ``feature_infos``, ``parameters``, ``pandas_categorical``.
 
     Raises
     ------
@@ -198,7 +207,6 @@ def read_model(bytes data not None):
     facts = {
         "version": header[b"version"][0].decode() if b"version" in header else None,
         "average_output": b"average_output" in header,
-        "label_index": parse_integer(header[b"label_index"][0], b"label_index", header[b"label_index"][1]),
         "feature_names": header[b"feature_names"][0],
         "feature_infos": header[b"feature_infos"][0],
         **trailer,

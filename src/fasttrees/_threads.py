@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import math
+import operator
 import os
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+# Imported here and not when first needed: a process that forks during an import leaves its child a lock held for ever.
+from concurrent.futures import ThreadPoolExecutor
 
 from fasttrees.errors import InputError
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads"]
 
@@ -38,9 +41,13 @@ def resolve_n_threads(n_threads: int | None) -> int:
     """
     if n_threads is None:
         return available_cpus()
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
+    try:
+        number = 0 if isinstance(n_threads, bool) else operator.index(n_threads)
+    except TypeError:
+        number = 0
+    if number < 1:
         raise InputError(f"expected n_threads to be None or a whole number of at least 1, got {n_threads!r}")
-    return n_threads
+    return number
 
 
 def available_cpus() -> int:
@@ -78,7 +85,7 @@ def _quotas_v1(root: str) -> list[float]:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except OSError:
         return ""
@@ -87,35 +94,41 @@ def _read(path: str) -> str:
 def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: int | None) -> None:
     """Call ``work(start, stop)`` for ranges that cover `n_rows` rows, at the same time where that pays.
 
-    An exception in any range is raised here, after all ranges have ended.
+    Returns, or raises an exception of any range, when all ranges have ended.
     """
-    if n_rows < MIN_ROWS:
-        if n_threads is not None:
-            resolve_n_threads(n_threads)  # a wrong argument is wrong for few rows too
+    if n_threads is not None:
+        n_threads = resolve_n_threads(n_threads)  # a wrong argument is wrong for few rows too
+    if n_rows < MIN_ROWS or n_threads == 1:
         work(0, n_rows)
         return
     n_ranges = min(resolve_n_threads(n_threads), n_rows // MIN_ROWS_PER_THREAD)
     bounds = [n_rows * i // n_ranges for i in range(n_ranges + 1)]
-    if n_ranges == 1:
-        work(0, n_rows)
-        return
-    pool = _pool(os.getpid())
-    futures = [pool.submit(work, bounds[i], bounds[i + 1]) for i in range(1, n_ranges)]
-    try:
-        work(bounds[0], bounds[1])
-    finally:
-        errors = [future.exception() for future in futures]
-    for error in errors:
-        if error is not None:
-            raise error
+    ranges = iter(list(itertools.pairwise(bounds)))
+    ended = threading.Semaphore(0)
+    errors: list[BaseException] = []
+
+    def take_ranges() -> None:
+        for start, stop in ranges:  # each range is taken once, by whichever thread comes first
+            try:
+                work(start, stop)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                ended.release()
+
+    # No more threads, by a limit or because the interpreter shuts down: those that there are take all ranges.
+    with contextlib.suppress(RuntimeError):
+        for _ in range(n_ranges - 1):
+            _pool().submit(take_ranges)
+    take_ranges()
+    for _ in range(n_ranges):
+        ended.acquire()
+    if errors:
+        raise errors[0]
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(pid: int) -> ThreadPoolExecutor:
-    """Return the pool of this process: a forked child has none of its parent's threads, so it gets its own.
-
-    It starts threads as calls need them, one for each CPU at most: more could not run at the same time.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # here, because it takes as long to import as this whole package
-
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Return the pool of this process: it starts threads as calls need them, one for each CPU at most."""
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its parent's threads
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fasttrees")

@@ -2,7 +2,6 @@
 
 The table TREE_KEYS is the only place that knows the keys of trees.
 """
-from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
@@ -13,7 +12,7 @@ from fasttrees._numbers cimport NOT_A_NUMBER, PARSED, parse_double, parse_int32,
 
 from fasttrees.errors import ModelFormatError
 
-# Tree keys: list, way to read it, what its length is (see Tree.expected_length), and whether a tree with splits needs it.
+# Tree keys: list, way to read it, what its length is (see check_lengths), and whether a tree with splits needs it.
 TREE_KEYS = {
     b"num_leaves": (NUM_LEAVES, INTEGERS, "one", True),
     b"num_cat": (NUM_CAT, INTEGERS, "one", True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, partial
+from operator import index
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,8 @@ class Model:
             while leaves are asked for.
         InputTypeError
             If `data` is of another type.
+        TypeError
+            If `start_iteration` or `num_iteration` is no whole number.
         """
         inputs = _inputs()
         rows = inputs.as_rows(data)
@@ -194,10 +197,10 @@ class Model:
     def _iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]:
         """Cut a range of iterations to those that the model has, as LightGBM does."""
         n_iterations = self.current_iteration()
-        first = min(max(start_iteration, 0), n_iterations)
-        if num_iteration is None or num_iteration <= 0:
+        first = min(max(index(start_iteration), 0), n_iterations)
+        if num_iteration is None or index(num_iteration) <= 0:
             return first, n_iterations - first
-        return first, min(num_iteration, n_iterations - first)
+        return first, min(index(num_iteration), n_iterations - first)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -262,7 +265,7 @@ class Model:
     def pandas_categorical(self) -> list[list[Any]] | None:
         """Categories of each category column of the training data frame; None if it had none."""
         categories: list[list[Any]] | None = self._facts["pandas_categorical"]
-        return categories
+        return None if categories is None else [list(column) for column in categories]
 
     @property
     def num_leaves(self) -> int:
@@ -282,7 +285,7 @@ class Model:
 
     def __repr__(self) -> str:
         classes = f", {self.num_class} classes" if self.num_class > 1 else ""
-        objective = self.objective or "no objective"
+        objective = (self.objective or "no objective")[:60]
         return f"<fasttrees.Model: {objective}, {self.num_trees()} trees, {self.num_feature()} features{classes}>"
 
     def __copy__(self) -> Model:

@@ -44,6 +44,12 @@ def test_quotas_of_nested_control_groups(tmp_path: Path) -> None:
     assert _threads._quotas_v2(str(tmp_path / "none"), str(root)) == [8.0]
 
 
+def test_any_name_of_a_control_group(tmp_path: Path) -> None:
+    membership = tmp_path / "cgroup"
+    membership.write_bytes(b"0::/caf\xc3\xa9\xff\n")
+    assert _threads._quotas_v2(str(membership), str(tmp_path)) == []
+
+
 def test_quotas_of_the_first_version(tmp_path: Path) -> None:
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("50000\n")
@@ -74,3 +80,16 @@ def test_an_error_in_any_range_is_raised(bad: int) -> None:
 
     with pytest.raises(InputError, match=f"range {bad}"):
         _threads.run_in_threads(work, 6000, 3)
+
+
+def test_without_more_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under a limit of processes; no range may still be worked on, or begin, after the call."""
+
+    class Pool:
+        def submit(self, function: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "_pool", Pool)
+    met = []
+    _threads.run_in_threads(lambda start, stop: met.append((start, stop)), 6000, 3)
+    assert met == [(0, 2000), (2000, 4000), (4000, 6000)]
