@@ -34,11 +34,11 @@ lint: $(VENV)/.tools ## Check style and types
 
 # The extensions do not link AddressSanitizer into Python, so it is loaded first, and the C++ library with it: it has to
 # find the function that throws. Python's own allocator would hide overruns. Leaks: Python never frees all it has.
-sanitize: $(SANITIZE_VENV)/.installed ## Run the unit tests with bounds checks and sanitizers compiled in
+sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds checks and sanitizers compiled in
 	module=$$($(SANITIZE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/fasttrees/_reader.*.so; \
 	LD_PRELOAD=$$(ldd $$module | awk '/libasan|libstdc\+\+/ { printf "%s ", $$3 }') \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-	$(SANITIZE_VENV)/bin/pytest tests/unit
+	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

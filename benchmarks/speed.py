@@ -26,8 +26,14 @@ from fasttrees import _engine
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data" / "lightgbm-examples" / "binary.train"
+FLIGHTS = ROOT / "examples" / "flights"
 PAGE = ROOT / "docs" / "performance.md"
 SHAPES = [(100, 31), (500, 31), (500, 255), (540, 255)]
+OTHERS: dict[str, tuple[int, dict[str, object]]] = {
+    "linear trees, 100x31": (100, {"objective": "regression", "num_leaves": 31, "linear_tree": True}),
+    "large trees, 100x511": (100, {"num_leaves": 511, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0}),
+    "large trees, 100x2047": (100, {"num_leaves": 2047, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0}),
+}
 BATCHES = [1, 100, 10_000, 100_000]
 REPEATS = 9
 
@@ -53,10 +59,9 @@ def alternate(functions: dict[str, Callable[[], object]], seconds: float = 0.05)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def train(rows: np.ndarray, labels: np.ndarray, trees: int, leaves: int, folder: Path) -> Path:
-    path = folder / f"{trees}x{leaves}.txt"
-    parameters = {"objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 5, "seed": 1, "verbose": -1}
-    lightgbm.train(parameters, lightgbm.Dataset(rows, labels), trees).save_model(path)
+def train(rows: np.ndarray, labels: np.ndarray, trees: int, parameters: dict[str, object], path: Path) -> Path:
+    common = {"objective": "binary", "min_data_in_leaf": 5, "seed": 1, "verbose": -1}
+    lightgbm.train({**common, **parameters}, lightgbm.Dataset(rows, labels), trees).save_model(path)
     return path
 
 
@@ -67,14 +72,14 @@ def with_build(model: fasttrees.Model, build: str) -> fasttrees.Model:
     return fasttrees.Model(make(evaluator.forest, evaluator.objective, evaluator.average_output), model._facts)
 
 
-def measure_scoring(paths: list[Path], rows: np.ndarray) -> list[str]:
+def measure_scoring(paths: list[Path], rows: np.ndarray, batches: list[int] = BATCHES) -> list[str]:
     lines = [
         "| model | rows | LightGBM, us a row | fasttrees, us a row | ratio | two threads, ratio to LightGBM's two |",
         "|---|---|---|---|---|---|",
     ]
     for path in paths:
         booster, model = lightgbm.Booster(model_file=path), fasttrees.load(path)
-        for n_rows in BATCHES:
+        for n_rows in batches:
             batch = np.ascontiguousarray(rows[:n_rows])
             assert np.asarray(booster.predict(batch)).tobytes() == model.predict(batch).tobytes()
             times = alternate(
@@ -141,8 +146,18 @@ def main() -> None:
     labels, features = table[:, 0], np.ascontiguousarray(table[:, 1:])
     rows = np.resize(features, (max(BATCHES), features.shape[1]))
     with tempfile.TemporaryDirectory() as folder:
-        paths = [train(features, labels, trees, leaves, Path(folder)) for trees, leaves in SHAPES]
+        paths = [
+            train(features, labels, trees, {"num_leaves": leaves}, Path(folder) / f"{trees}x{leaves}.txt")
+            for trees, leaves in SHAPES
+        ]
+        others = [
+            train(features, labels, trees, parameters, Path(folder) / f"{name}.txt")
+            for name, (trees, parameters) in OTHERS.items()
+        ]
         scoring = measure_scoring(paths[:3], rows)
+        flights = np.genfromtxt(FLIGHTS / "rows.csv", delimiter=",")
+        other = measure_scoring([FLIGHTS / "model.txt"], flights, [10_000])
+        other += measure_scoring(others, rows, [10_000])[2:]
         builds = measure_builds(paths[:3], rows)
         loading = measure_loading([paths[0], paths[1], paths[3]])
     page = f"""# Performance
@@ -164,6 +179,11 @@ engines to two threads.
 {chr(10).join(scoring)}
 
 Fewer than 8 rows are walked tree by tree; there, the Python call is most of the time.
+
+The same for other kinds of models: the flights example (`model`: 300 trees of 31 leaves, numbers, categories and
+missing values), linear trees, and trees beyond the 256 leaves that selection handles.
+
+{chr(10).join(other)}
 
 ## Builds
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fasttrees._engine import Evaluator, Output
 from fasttrees._reader import read_model
 from fasttrees._rows import RowBuffer
-from fasttrees._threads import MIN_ROWS, run_in_threads
+from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
 from fasttrees.errors import InputError, ModelFormatError
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ class Model:
     ) -> None:
         evaluate = self._evaluator.evaluate
         output = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
-        if n_threads is None and rows.n_rows < MIN_ROWS:  # what run_in_threads would do, sooner
+        if rows.n_rows < MIN_ROWS and (n_threads is None or resolve_n_threads(n_threads)):
+            # What run_in_threads would do, sooner.
             evaluate(rows, out, first, count, output, 0, rows.n_rows)
         else:
             run_in_threads(partial(evaluate, rows, out, first, count, output), rows.n_rows, n_threads)
