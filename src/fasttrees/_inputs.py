@@ -49,8 +49,8 @@ def as_rows(data: Any) -> RowBuffer:
             data = data.astype(np.float32)
         except (TypeError, ValueError) as error:
             raise InputError(f"cannot convert data of type {data.dtype} to float32: {error}") from error
-    elif not data.flags.aligned or any(stride % data.itemsize for stride in data.strides):
-        data = data.copy()  # numpy calls a table of one row aligned whatever its strides are
+    elif not data.flags.aligned:
+        data = data.copy()
     return RowBuffer(data)
 
 

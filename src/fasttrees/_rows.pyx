@@ -53,9 +53,12 @@ cdef class RowBuffer:
         rows.n_rows, rows.n_columns = self.view.shape[0], self.view.shape[1]
         rows.row_stride, rows.column_stride = self.view.strides[0], self.view.strides[1]
         rows.is_float32 = form.endswith("f")
-        for place in (<Py_ssize_t> rows.data, rows.row_stride, rows.column_stride):
-            if place % self.view.itemsize:
-                raise InputError("expected aligned items; copy the data first")
+        if (
+            <Py_ssize_t> rows.data % self.view.itemsize
+            or (rows.n_rows > 1 and rows.row_stride % self.view.itemsize)  # one row never takes the step to the next
+            or (rows.n_columns > 1 and rows.column_stride % self.view.itemsize)
+        ):
+            raise InputError("expected aligned items; copy the data first")
 
     def __dealloc__(self):
         if self.held:
