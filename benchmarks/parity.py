@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 
-from fasttrees._engine import usable_builds
+from benchmarks.machine import describe_machine
 from tests.builders import Matrix, as_type, differences, lightgbm_predict, load_builds, load_lightgbm
 from tests.training import (
     COLUMN_KINDS,
@@ -171,7 +170,7 @@ def write_page(groups: dict[str, Counter[str]]) -> str:
 
 <!-- Written by `python -m benchmarks.parity`. -->
 
-{total["models"]} models trained by LightGBM {version("lightgbm")}, {n_predictions:,} predictions compared bit for bit:
+{total["models"]} models trained by LightGBM {lightgbm.__version__}, {n_predictions:,} predictions compared bit for bit:
 **{total["different"]:,} differ.**
 
 | Group | Models | Trees | Scores | Raw scores | Leaf numbers | Not bit-equal |
@@ -191,20 +190,11 @@ each
 A prediction counts once and counts as different if it differs in any build of the kernels that the processor runs. One
 NaN equals another; everything else must have the same 64 bits. Models of one-leaf trees are included.
 
-Measured on {today}: {processor()}, {platform.system()} {platform.machine()},
-{" ".join(platform.libc_ver())}, Python {platform.python_version()}, numpy {np.__version__},
-lightgbm {version("lightgbm")}, fasttrees {version("fasttrees-lightgbm")} (builds {", ".join(usable_builds())}).
+Measured on {today}. {describe_machine()}
 
 `tests/parity` compares the same outputs for hand-made trees, random models, LightGBM's example data and models of older
 formats on every test run.
 """
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measures scoring and loading beside LightGBM, in one process, in turn, and writes docs/performance.md.
 
-Run from the root of the repository, with the `test` extra installed: ``python benchmarks/speed.py``. Takes about two
+Run from the root of the repository, with the `test` extra installed: ``python -m benchmarks.speed``. Takes about three
 minutes. What matters are the ratios: times shift with the machine and with whatever else runs on it.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 import datetime
 import gc
 import importlib
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -22,6 +20,7 @@ import lightgbm
 import numpy as np
 
 import fasttrees
+from benchmarks.machine import describe_machine
 from fasttrees import _engine
 
 ROOT = Path(__file__).parent.parent
@@ -134,13 +133,6 @@ def measure_loading(paths: list[Path]) -> list[str]:
     return lines
 
 
-def cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
-
-
 def main() -> None:
     table = np.loadtxt(DATA)
     labels, features = table[:, 0], np.ascontiguousarray(table[:, 1:])
@@ -162,12 +154,12 @@ def main() -> None:
         loading = measure_loading([paths[0], paths[1], paths[3]])
     page = f"""# Performance
 
-Written by `benchmarks/speed.py` on {datetime.date.today()}. We made one of the two engines compared, so run it
+Written by `python -m benchmarks.speed` on {datetime.date.today()}. We made one of the two engines compared, so run it
 yourself: it needs no edit.
 
-Machine: {cpu_name()}, {len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.machine()}.
-Versions: fasttrees {fasttrees.__version__}, LightGBM {lightgbm.__version__}, Python {platform.python_version()}, numpy
-{np.__version__}. Models are trained on the binary example data of LightGBM (7,000 rows, 28 numerical features, repeated
+{describe_machine()}
+
+Models are trained on the binary example data of LightGBM (7,000 rows, 28 numerical features, repeated
 to make the batches) and named trees x leaves. Times are medians of {REPEATS} runs in which the engines take turns;
 numpy array in, numpy array out; every result was first compared bit for bit.
 
