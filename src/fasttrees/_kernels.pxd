@@ -1,4 +1,4 @@
-"""The inner loops over a block of rows. No Python, no allocation, no branch that depends on a value.
+"""The inner loops over a block of rows: no Python, no allocation, and on the main path no branch on a value.
 
 A block is padded to whole vectors of LANES rows, so that the inner loops have a constant length and the C compiler
 turns each into a few vector instructions for whatever processor it compiles for. Rows that pad a block are computed
@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from fasttrees._categories cimport TILE
 from fasttrees._plan cimport BLOCK, LANES
-from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature
+from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature, bucket_of
 from fasttrees._rows cimport ZERO_LIMIT
 
 cdef extern from *:
@@ -52,11 +52,9 @@ cdef inline void rank_values(
 ) noexcept nogil:
     """Rank of each value: how many of its feature's thresholds it exceeds. NaNs, and zeros if asked for, are marked."""
     cdef int i
-    cdef double place, low = feature.low, scale = feature.scale, last = feature.last_bucket
+    cdef double low = feature.low, scale = feature.scale, last_bucket = feature.last_bucket
     for i in range(n):
-        place = (values[i] - low) * scale
-        place = place if place > 0.0 else 0.0
-        ranks[i] = <int32_t> (place if place < last else last)
+        ranks[i] = bucket_of(values[i], low, scale, last_bucket)
     for i in range(n):
         ranks[i] = buckets[ranks[i]]
     # One branch for all rows, so that each loop has a constant number of steps.

@@ -51,3 +51,10 @@ cdef class Ranks:
     cdef make_buckets(self, RankedFeature* ranked)
     cdef make_columns(self, Forest forest)
     cdef uint32_t rank_of(self, const Ranking& ranking, double value) noexcept nogil
+
+
+cdef inline int32_t bucket_of(double value, double low, double scale, double last_bucket) noexcept nogil:
+    """Bucket of a threshold when the table is made, and of a value when it is searched: both must be the same."""
+    cdef double place = (value - low) * scale
+    place = place if place > 0.0 else 0.0  # a NaN is in the first bucket
+    return <int32_t> (place if place < last_bucket else last_bucket)

@@ -187,12 +187,6 @@ cdef class Ranks:
                         )
             ranked.column_end = self.columns.size()
 
-cdef inline int64_t bucket_of(double value, double low, double scale, double last_bucket) noexcept nogil:
-    """As rank_values computes it."""
-    cdef double place = (value - low) * scale
-    place = place if place > 0.0 else 0.0
-    return <int64_t> (place if place < last_bucket else last_bucket)
-
 
 cdef inline uint32_t count_chunks(const Ranking& ranking) noexcept nogil:
     return (ranking.end - ranking.begin + MAX_RANK - 1) // MAX_RANK

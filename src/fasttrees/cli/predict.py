@@ -173,8 +173,7 @@ def _probability(text: str) -> float:
 
 def _n_threads(text: str) -> int:
     with suppress(ValueError):
-        if (value := int(text)) >= 1:
-            return value
+        return resolve_n_threads(int(text))
     raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
 
 
