@@ -10,57 +10,73 @@ from fasttrees._rows cimport Rows, gather, squash
 cdef enum:
     GROUP = 8  # columns read from the rows at a time: a cache line of doubles
     TEAM = 4   # trees whose leaf values are added together
+    MAX_BLOCKS = 4           # blocks that a chunk of trees is evaluated on, one after the other
+    COLUMN_BYTES = 1 << 18   # of their columns, beyond the first block's
 
 
-cdef struct Scratch:
-    # Memory for one block, cut from one allocation.
-    double* values         # GROUP features, as read
-    double* raw            # features that linear leaves read, tiny values made zero
-    double* scores         # of one class
-    uint32_t* ranks
+cdef struct Block:
+    # What the trees look at in BLOCK rows, and the rows' scores.
+    uint8_t* columns       # by column
     int32_t* categories    # by categorical feature
     uint16_t* classes      # by categorical feature
     uint64_t* outcomes     # by categorical feature: of a tile of its splits
     int32_t* tiles         # by categorical feature: which tile; -1 if none yet
+    double* raw            # features that linear leaves read, tiny values made zero
+    double* scores         # of one class
+
+
+cdef struct Scratch:
+    # Memory of one thread, cut from one allocation.
+    Block blocks[MAX_BLOCKS]
+    int n_blocks
+    double* values         # GROUP features, as read
+    uint32_t* ranks
     int32_t* leaves
-    uint8_t* columns
     uint8_t* set_column
-    uint8_t* operands      # of the selection: leaf numbers and slots, see Select
-    uint8_t* results       # of the selection: leaf numbers for TEAM trees
+    uint8_t* operands      # of the selection: leaf or exit numbers, and slots, see Select
+    uint8_t* results       # of the selection, for TEAM trees
+
+
+cdef inline void* cut(char** memory, size_t size) noexcept nogil:
+    """The next `size` bytes of the memory, each piece aligned for vectors."""
+    cdef char* piece = memory[0]
+    memory[0] += (size + LANES - 1) // LANES * LANES
+    return piece
 
 
 cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept nogil:
-    """Cut `memory` into the arrays of a scratch; the bytes they take. Whole blocks of rows keep each one aligned."""
-    cdef size_t doubles = BLOCK * sizeof(double), size = 0
-    scratch.values = <double*> (memory + size)
-    size += GROUP * doubles
-    scratch.raw = <double*> (memory + size)
-    size += plan.raw_features.size() * doubles
-    scratch.scores = <double*> (memory + size)
-    size += doubles
-    scratch.ranks = <uint32_t*> (memory + size)
-    size += BLOCK * sizeof(uint32_t)
-    scratch.categories = <int32_t*> (memory + size)
-    size += plan.categories.features.size() * BLOCK * sizeof(int32_t)
-    scratch.classes = <uint16_t*> (memory + size)
-    size += plan.categories.features.size() * BLOCK * sizeof(uint16_t)
-    scratch.outcomes = <uint64_t*> (memory + size)
-    size += plan.categories.features.size() * TILE * (BLOCK // LANES) * sizeof(uint64_t)
-    scratch.tiles = <int32_t*> (memory + size)
-    size += (plan.categories.features.size() * sizeof(int32_t) + LANES - 1) // LANES * LANES
-    scratch.leaves = <int32_t*> (memory + size)
-    size += BLOCK * sizeof(int32_t)
-    scratch.columns = <uint8_t*> (memory + size)
-    size += plan.ranks.columns.size() * BLOCK
-    scratch.set_column = <uint8_t*> (memory + size)
-    size += BLOCK
-    scratch.operands = <uint8_t*> (memory + size)
-    size += MAX_SELECT_LEAVES * LANES + N_SLOTS * BLOCK
-    scratch.results = <uint8_t*> (memory + size)
-    return size + TEAM * BLOCK
+    """Cut `memory` into the arrays of a scratch of n_blocks; the bytes they take."""
+    cdef char* at = memory
+    cdef size_t n_categorical = plan.categories.features.size()
+    cdef Block* block
+    cdef int i
+    for i in range(scratch.n_blocks):
+        block = &scratch.blocks[i]
+        block.columns = <uint8_t*> cut(&at, plan.ranks.columns.size() * BLOCK)
+        block.categories = <int32_t*> cut(&at, n_categorical * BLOCK * sizeof(int32_t))
+        block.classes = <uint16_t*> cut(&at, n_categorical * BLOCK * sizeof(uint16_t))
+        block.outcomes = <uint64_t*> cut(&at, n_categorical * TILE * (BLOCK // LANES) * sizeof(uint64_t))
+        block.tiles = <int32_t*> cut(&at, n_categorical * sizeof(int32_t))
+        block.raw = <double*> cut(&at, plan.raw_features.size() * BLOCK * sizeof(double))
+        block.scores = <double*> cut(&at, BLOCK * sizeof(double))
+    scratch.values = <double*> cut(&at, GROUP * BLOCK * sizeof(double))
+    scratch.ranks = <uint32_t*> cut(&at, BLOCK * sizeof(uint32_t))
+    scratch.leaves = <int32_t*> cut(&at, BLOCK * sizeof(int32_t))
+    scratch.set_column = <uint8_t*> cut(&at, BLOCK)
+    scratch.operands = <uint8_t*> cut(&at, MAX_SELECT_LEAVES * LANES + N_SLOTS * BLOCK)
+    scratch.results = <uint8_t*> cut(&at, TEAM * BLOCK)
+    return at - memory
 
 
-cdef inline void make_columns(Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n) noexcept nogil:
+cdef inline int count_blocks(Plan plan, Py_ssize_t n_rows) noexcept nogil:
+    """Blocks to evaluate together, so that the second-level cache holds their columns beside a chunk of trees."""
+    cdef Py_ssize_t columns = (plan.ranks.columns.size() + 1) * BLOCK
+    return <int> max(1, min(MAX_BLOCKS, COLUMN_BYTES // columns, (n_rows + BLOCK - 1) // BLOCK))
+
+
+cdef inline void make_columns(
+    Plan plan, const Rows* rows, Scratch* scratch, Block* block, Py_ssize_t start, int n
+) noexcept nogil:
     """Read the block's values and make from them all that the trees look at."""
     cdef int32_t group[GROUP]
     cdef const RankedFeature* ranked
@@ -81,30 +97,32 @@ cdef inline void make_columns(Plan plan, const Rows* rows, Scratch* scratch, Py_
                 plan.ranks.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
             )
             for column in range(ranked.column_begin, ranked.column_end):
-                fill_column(&plan.ranks.columns[column], scratch.ranks, scratch.columns + column * BLOCK, n)
+                fill_column(&plan.ranks.columns[column], scratch.ranks, block.columns + column * BLOCK, n)
         first += GROUP
     for first in range(plan.categories.features.size()):
-        make_categories(plan, rows, scratch, start, n, first)
+        make_categories(plan, rows, scratch.values, block, start, n, first)
     for first in range(plan.raw_features.size()):
-        values = scratch.raw + first * BLOCK
+        values = block.raw + first * BLOCK
         gather(rows, start, n, &plan.raw_features[first], 1, values, BLOCK)
         for j in range(n):
             values[j] = squash(values[j])
 
 
 cdef inline void make_categories(
-    Plan plan, const Rows* rows, Scratch* scratch, Py_ssize_t start, int n, size_t slot
+    Plan plan, const Rows* rows, double* values, Block* block, Py_ssize_t start, int n, size_t slot
 ) noexcept nogil:
     """Read a categorical feature of the block: its categories and, if it has classes, those."""
     cdef const CategoricalFeature* feature = &plan.categories.features[slot]
     cdef const uint16_t* category_classes = plan.categories.category_classes.data() + feature.category_begin
-    cdef int32_t* categories = scratch.categories + slot * BLOCK
-    cdef uint16_t* classes = scratch.classes + slot * BLOCK
+    cdef int32_t* categories = block.categories + slot * BLOCK
+    cdef uint16_t* classes = block.classes + slot * BLOCK
     cdef int i
-    gather(rows, start, n, &feature.feature, 1, scratch.values, BLOCK)
+    gather(rows, start, n, &feature.feature, 1, values, BLOCK)
     for i in range(n):
-        categories[i] = category_of(scratch.values[i])
-    scratch.tiles[slot] = -1
+        categories[i] = category_of(values[i])
+    block.tiles[slot] = -1
     if feature.n_tiles:
         for i in range(n):
             classes[i] = category_classes[categories[i]] if <uint32_t> categories[i] < feature.n_categories else 0
+        for i in range(n, (n + LANES - 1) // LANES * LANES):  # rows that pad the block are looked up too
+            classes[i] = 0

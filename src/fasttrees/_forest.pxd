@@ -1,5 +1,6 @@
 """The flat arrays of a forest, shared by the reader that fills them and the kernels that read them."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
 cdef enum:
@@ -17,7 +18,7 @@ cdef struct Node:
     int32_t right
     uint8_t decision
     uint8_t nan_left  # of a numerical split: 1 if a NaN goes left
-    uint8_t padding[2]
+    uint16_t weight   # how often training came here: the upper half of a float, see weight_of; 0 if unknown
 
 cdef class Forest:
     cdef readonly int n_features
@@ -37,3 +38,17 @@ cdef class Forest:
     cdef Py_ssize_t tree_count(self) noexcept nogil
     cdef check_tree(self, Py_ssize_t tree, Py_ssize_t known_sets)
     cdef check_all(self)
+
+
+cdef inline uint16_t weight_of(float count) noexcept nogil:
+    """The upper 16 bits of a float: enough to tell often from seldom, and in order like the floats themselves."""
+    cdef uint32_t bits
+    memcpy(&bits, &count, sizeof(bits))
+    return bits >> 16
+
+
+cdef inline float count_of_weight(uint16_t weight) noexcept nogil:
+    cdef uint32_t bits = <uint32_t> weight << 16
+    cdef float count
+    memcpy(&count, &bits, sizeof(count))
+    return count

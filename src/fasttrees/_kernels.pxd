@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fasttrees._categories cimport TILE
-from fasttrees._plan cimport BLOCK, LANES
+from fasttrees._plan cimport BLOCK, LANES, LEFT_IS_VECTOR, RIGHT_IS_VECTOR
 from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature, bucket_of
 from fasttrees._rows cimport ZERO_LIMIT
 
@@ -22,6 +22,12 @@ cdef extern from *:
     # Bytes that no other pointer of the same function reaches: the promise that lets the compiler vectorise.
     ctypedef uint8_t* Bytes "fasttrees_bytes"
     ctypedef const uint8_t* ConstBytes "fasttrees_const_bytes"
+
+cdef extern from *:
+    """
+    #define FASTTREES_PREFETCH(address) __builtin_prefetch(address)
+    """
+    void prefetch "FASTTREES_PREFETCH"(const void* address) noexcept nogil
 
 cdef enum:
     # In place of ranks: what a column may treat as missing.
@@ -164,6 +170,20 @@ cdef inline void select(
         left += left_step
         right += right_step
         out += LANES
+
+
+cdef inline void select_by_shape(
+    uint8_t shape, ConstBytes column, uint8_t rank, ConstBytes left, ConstBytes right, Bytes out, int n
+) noexcept nogil:
+    """Select with a loop for each kind of operands, so that a repeated one is read once."""
+    if shape & (LEFT_IS_VECTOR | RIGHT_IS_VECTOR) == LEFT_IS_VECTOR | RIGHT_IS_VECTOR:
+        select(column, rank, left, LANES, right, LANES, out, n)
+    elif shape & LEFT_IS_VECTOR:
+        select(column, rank, left, LANES, right, 0, out, n)
+    elif shape & RIGHT_IS_VECTOR:
+        select(column, rank, left, 0, right, LANES, out, n)
+    else:
+        select(column, rank, left, 0, right, 0, out, n)
 
 
 # -- leaves -----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from fasttrees._ranks cimport Ranks
 
 cdef enum:
     LANES = 64               # rows whose bytes the kernels treat together
-    BLOCK = 512              # rows evaluated together; a multiple of LANES
-    MAX_SELECT_LEAVES = 256  # leaves that a byte can number
-    N_SLOTS = 9              # vectors in use at once while such a tree is selected, see order_for_selection
+    BLOCK = 1024             # rows evaluated together; a multiple of LANES
+    MAX_SELECT_LEAVES = 256  # results of a selection: what a byte can number
+    N_SLOTS = 9              # vectors in use at once while so many are selected from, see order_for_selection
 
 cdef enum:
     LEFT_IS_VECTOR = 1
@@ -18,8 +18,9 @@ cdef enum:
     IN_SET = 4               # a categorical split
 
 cdef struct Select:
-    # A split: out = left where the column's byte is at most rank, else right. Places are counted in LANES bytes: first
-    # come the leaf numbers, each once, repeated LANES times, then the slots, each with a byte for every row of a block.
+    # A selected split: out = left where the column's byte is at most rank, else right. Places are counted in LANES
+    # bytes: first come the numbers of leaves or exits, each once, repeated LANES times, then the slots, each with a
+    # byte for every row of a block.
     uint32_t column          # of a categorical split: the category set
     uint16_t left
     uint16_t right
@@ -28,17 +29,19 @@ cdef struct Select:
     uint8_t shape
 
 cdef struct RankNode:
-    # A split of a tree too large for selection.
+    # A split that rows walk through, below those that are selected.
     uint32_t column         # of a categorical split: the category set
-    int32_t left            # as in Node
+    int32_t left            # a rank node of the same tree, or ~leaf
     int32_t right
     uint8_t rank
     uint8_t in_set
 
 cdef struct TreePlan:
-    int64_t begin           # into selects or rank_nodes
-    int32_t n_splits
-    int32_t is_large
+    int64_t select_begin    # into selects
+    int64_t exit_begin      # into exits
+    int64_t node_begin      # into rank_nodes
+    int32_t n_selects
+    int32_t n_exits         # 0 if all splits are selected: selection then finds leaf numbers
 
 cdef class Plan:
     cdef Ranks ranks
@@ -47,9 +50,12 @@ cdef class Plan:
     cdef vector[int32_t] term_slot             # by linear term: into raw_features
     cdef vector[TreePlan] trees
     cdef vector[Select] selects
+    cdef vector[int32_t] exits                 # where a row goes on that selection gave this number: as RankNode.left
     cdef vector[RankNode] rank_nodes
 
     cdef make_raw_slots(self, Forest forest)
     cdef order_trees(self, Forest forest)
+    cdef add_tree(self, Forest forest, Py_ssize_t tree)
+    cdef int32_t add_walked(self, Forest forest, const Node* nodes, int32_t root, int64_t begin) except? -1
     cdef place_split(self, Forest forest, const Node* node, RankNode* split, bint is_selected)
     cdef add_selects(self, const vector[RankNode]& splits, const vector[int32_t]& order)

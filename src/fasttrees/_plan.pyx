@@ -1,11 +1,22 @@
 """Turns a forest into the plan that the batch kernels evaluate; docs/how-it-works.md tells the whole story."""
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libcpp.algorithm cimport reverse
+from libcpp.queue cimport priority_queue
+from libcpp.utility cimport pair
 from libcpp.vector cimport vector
 
 from fasttrees._categories cimport Categories
-from fasttrees._forest cimport CATEGORICAL, Forest, Node
+from fasttrees._forest cimport CATEGORICAL, Forest, Node, count_of_weight
 from fasttrees._ranks cimport Place, Ranks
+
+cdef enum:
+    WALK_COST = 128  # selected splits that take as long as a row's step through a walked one, as measured
+
+cdef struct Walked:
+    # A split on its way to its place among rank nodes, and where its place is to be written.
+    int32_t number
+    int32_t parent  # -1 at the root of a sub-tree
+    bint is_right
 
 
 cdef class Plan:
@@ -19,6 +30,7 @@ cdef class Plan:
         self.ranks.forget_places()
         self.categories.make_classes(forest)
         self.selects.shrink_to_fit()
+        self.exits.shrink_to_fit()
         self.rank_nodes.shrink_to_fit()
 
     @property
@@ -28,7 +40,7 @@ cdef class Plan:
             self.ranks.nbytes + self.categories.nbytes
             + 4 * (self.raw_features.capacity() + self.term_slot.capacity())
             + self.trees.capacity() * sizeof(TreePlan) + self.selects.capacity() * sizeof(Select)
-            + self.rank_nodes.capacity() * sizeof(RankNode)
+            + 4 * self.exits.capacity() + self.rank_nodes.capacity() * sizeof(RankNode)
         )
 
     cdef make_raw_slots(self, Forest forest):
@@ -45,32 +57,70 @@ cdef class Plan:
             self.term_slot.push_back(slot_of[feature])
 
     cdef order_trees(self, Forest forest):
-        """Write down each tree's splits for its kernel, in the order in which the kernels take them: class by class."""
+        """Write down each tree's splits for the kernels, in the order in which they take the trees: class by class."""
         cdef Py_ssize_t tree, class_number
-        cdef const Node* nodes
-        cdef vector[RankNode] splits
-        cdef vector[int32_t] order
-        cdef size_t i
-        cdef bint is_large
         self.trees.resize(forest.tree_count())
         for class_number in range(forest.n_classes):
             tree = class_number
             while tree < forest.tree_count():
-                nodes = forest.nodes.data() + forest.node_begin[tree]
-                splits.resize(forest.node_begin[tree + 1] - forest.node_begin[tree])
-                is_large = splits.size() >= <size_t> MAX_SELECT_LEAVES
-                for i in range(splits.size()):
-                    splits[i].left, splits[i].right = nodes[i].left, nodes[i].right
-                order_for_selection(splits, order)
-                for i in range(order.size()):
-                    self.place_split(forest, nodes + order[i], &splits[order[i]], not is_large)
-                if is_large:
-                    self.trees[tree] = TreePlan(self.rank_nodes.size(), splits.size(), True)
-                    self.rank_nodes.insert(self.rank_nodes.end(), splits.begin(), splits.end())
-                else:
-                    self.trees[tree] = TreePlan(self.selects.size(), splits.size(), False)
-                    self.add_selects(splits, order)
+                self.add_tree(forest, tree)
                 tree += forest.n_classes
+
+    cdef add_tree(self, Forest forest, Py_ssize_t tree):
+        """Write down a tree: splits for selection, and splits below them for walking."""
+        cdef const Node* nodes = forest.nodes.data() + forest.node_begin[tree]
+        cdef int32_t n_nodes = forest.node_begin[tree + 1] - forest.node_begin[tree]
+        cdef TreePlan* plan = &self.trees[tree]
+        cdef vector[uint8_t] is_selected
+        cdef vector[RankNode] splits
+        cdef vector[int32_t] order, exits
+        cdef int32_t* child
+        cdef int32_t number
+        cdef size_t i
+        cdef int side
+        plan.select_begin, plan.exit_begin = self.selects.size(), self.exits.size()
+        plan.node_begin = self.rank_nodes.size()
+        plan.n_selects = choose_selected(nodes, n_nodes, is_selected)
+        splits.resize(n_nodes)
+        for number in range(n_nodes):
+            splits[number].left, splits[number].right = nodes[number].left, nodes[number].right
+            if is_selected[number] and plan.n_selects < n_nodes:
+                for side in range(2):
+                    child = &splits[number].right if side else &splits[number].left
+                    if child[0] < 0 or not is_selected[child[0]]:
+                        exits.push_back(child[0])
+                        child[0] = -<int32_t> exits.size()  # ~ of the exit's number
+        order_for_selection(splits, order)
+        for i in range(order.size()):
+            self.place_split(forest, nodes + order[i], &splits[order[i]], True)
+        self.add_selects(splits, order)
+        plan.n_exits = exits.size()
+        for number in exits:
+            self.exits.push_back(self.add_walked(forest, nodes, number, plan.node_begin) if number >= 0 else number)
+
+    cdef int32_t add_walked(self, Forest forest, const Node* nodes, int32_t root, int64_t begin) except? -1:
+        """Append a sub-tree's splits, those that one row meets close together; the place of its root."""
+        cdef int32_t first = self.rank_nodes.size() - begin, place
+        cdef vector[Walked] pending
+        cdef Walked walked
+        cdef RankNode split
+        pending.push_back(Walked(root, -1, False))
+        while pending.size():
+            walked = pending.back()
+            pending.pop_back()
+            place = self.rank_nodes.size() - begin
+            if walked.is_right:
+                self.rank_nodes[begin + walked.parent].right = place
+            elif walked.parent >= 0:
+                self.rank_nodes[begin + walked.parent].left = place
+            split.left, split.right = nodes[walked.number].left, nodes[walked.number].right
+            self.place_split(forest, nodes + walked.number, &split, False)
+            self.rank_nodes.push_back(split)
+            if split.right >= 0:
+                pending.push_back(Walked(split.right, place, True))
+            if split.left >= 0:
+                pending.push_back(Walked(split.left, place, False))
+        return first
 
     cdef place_split(self, Forest forest, const Node* node, RankNode* split, bint is_selected):
         """Say where a split finds its outcome: in a column of ranks, or in a category set."""
@@ -114,6 +164,58 @@ cdef class Plan:
             if split.right >= 0:
                 free_places.push_back(select.right)
             self.selects.push_back(select)
+
+
+cdef int32_t choose_selected(const Node* nodes, int32_t n_nodes, vector[uint8_t]& is_selected):
+    """Mark the splits to select and count them: all of a tree, or those that many rows reach and so their parents too.
+
+    A selected split is decided for every row, a walked one only for the rows that reach it, at WALK_COST the price.
+    How many that are, training's counts tell; without them, the number of leaves below.
+    """
+    cdef vector[float] weights
+    cdef priority_queue[pair[float, int32_t]] waiting
+    cdef int32_t number, child, n_selected = 0
+    cdef int side
+    if n_nodes < MAX_SELECT_LEAVES:
+        is_selected.assign(n_nodes, True)
+        return n_nodes
+    is_selected.assign(n_nodes, False)
+    weigh(nodes, n_nodes, weights)
+    waiting.push(pair[float, int32_t](weights[0], 0))
+    while waiting.size() and waiting.top().first * WALK_COST >= weights[0] and n_selected + 1 < MAX_SELECT_LEAVES:
+        number = waiting.top().second
+        waiting.pop()
+        is_selected[number] = True
+        n_selected += 1
+        for side in range(2):
+            child = nodes[number].right if side else nodes[number].left
+            if child >= 0:
+                waiting.push(pair[float, int32_t](weights[child], child))
+    return n_selected
+
+
+cdef void weigh(const Node* nodes, int32_t n_nodes, vector[float]& weights):
+    """How many rows reach each split, as far as known."""
+    cdef vector[int32_t] order
+    cdef int32_t number, child, i
+    cdef int side
+    weights.resize(n_nodes)
+    for number in range(n_nodes):
+        weights[number] = max(count_of_weight(nodes[number].weight), <float> 0.0)
+    if weights[0] > 0.0:
+        return
+    order.push_back(0)
+    for i in range(n_nodes):
+        weights[order[i]] = 1.0
+        for side in range(2):
+            child = nodes[order[i]].right if side else nodes[order[i]].left
+            if child >= 0:
+                order.push_back(child)
+    for i in range(n_nodes - 1, -1, -1):
+        for side in range(2):
+            child = nodes[order[i]].right if side else nodes[order[i]].left
+            if child >= 0:
+                weights[order[i]] += weights[child]
 
 
 cdef void order_for_selection(const vector[RankNode]& splits, vector[int32_t]& order):

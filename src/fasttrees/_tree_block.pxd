@@ -11,6 +11,7 @@ cdef enum:
     INTEGERS
     WORDS
     DOUBLES
+    COUNTS  # numbers that guide the evaluation plan: no prediction depends on them, so any number will do
     UNUSED  # numbers that predictions do not depend on: counted, not converted
 
 # Where the numbers of a key are kept: one list for each key that is read.
@@ -46,6 +47,7 @@ cdef class TreeBlock:
     cdef Py_ssize_t number
     cdef vector[int32_t] integers[N_INTEGER_LISTS]
     cdef vector[uint32_t] words
+    cdef vector[float] counts
     cdef vector[double] doubles[N_DOUBLE_LISTS]
     cdef int64_t lengths[N_KEYS]  # -1: the block has no such key
     cdef size_t lines[N_KEYS]

@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
 from fasttrees._cursor cimport Cursor, is_word_end, shown
-from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, Forest, Node
+from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, Forest, Node, weight_of
 from fasttrees._lines cimport is_line_end
 from fasttrees._numbers cimport NOT_A_NUMBER, PARSED, parse_double, parse_int32, parse_uint32
 
@@ -27,7 +27,7 @@ TREE_KEYS = {
     b"leaf_count": (LEAF_COUNT, UNUSED, "leaves", False),
     b"internal_value": (INTERNAL_VALUE, UNUSED, "splits", False),
     b"internal_weight": (INTERNAL_WEIGHT, UNUSED, "splits", False),
-    b"internal_count": (INTERNAL_COUNT, UNUSED, "splits", False),
+    b"internal_count": (INTERNAL_COUNT, COUNTS, "splits", False),
     b"cat_boundaries": (CAT_BOUNDARIES, INTEGERS, "category sets + 1", False),
     b"cat_threshold": (CAT_THRESHOLD, WORDS, "category words", False),
     b"is_linear": (IS_LINEAR, INTEGERS, "one", False),
@@ -53,6 +53,7 @@ cdef class TreeBlock:
         for slot in range(N_DOUBLE_LISTS):
             self.doubles[slot].clear()
         self.words.clear()
+        self.counts.clear()
 
     cdef vector[double]* double_list(self, int slot) noexcept:
         return &self.doubles[slot - FIRST_DOUBLES]
@@ -87,6 +88,8 @@ cdef class TreeBlock:
                 self.words.push_back(word)
             else:
                 stop = pass_number(at, end)
+                if kind == COUNTS:
+                    self.counts.push_back(count_of(at, stop))
                 status = PARSED if stop > at else NOT_A_NUMBER
             if status != PARSED or not is_word_end(stop, end):
                 cursor.at = at
@@ -152,7 +155,7 @@ cdef class TreeBlock:
             if got < 0:
                 if measure in needed or (required and not (measure == "splits" and n_leaves == 1)):
                     raise self.error(slot, f"the key, with as many numbers as {measure}", "no such key")
-            elif got == 0 and n_leaves == 1 and kind == UNUSED:
+            elif got == 0 and n_leaves == 1 and kind in (COUNTS, UNUSED):
                 continue  # LightGBM leaves these empty in trees that training could not split
             elif got != lengths[measure]:
                 raise self.error(slot, f"as many numbers as {measure} ({lengths[measure]})", str(got))
@@ -217,6 +220,7 @@ cdef class TreeBlock:
                     raise self.error(THRESHOLD, f"a category set below {n_sets}", repr(node.threshold))
                 node.threshold += first_set
             node.decision = decision
+            node.weight = weight_of(self.counts[i]) if self.lengths[INTERNAL_COUNT] > 0 else 0
             if decision & MISSING_TYPE:
                 node.nan_left = decision & DEFAULT_LEFT != 0
             else:
@@ -245,3 +249,12 @@ cdef const char* pass_number(const char* at, const char* end) noexcept nogil:
     while at < end and (b"0" <= at[0] <= b"9" or at[0] in b"+-.einfatyEINFATY"):
         at += 1
     return at
+
+
+cdef float count_of(const char* at, const char* end) noexcept nogil:
+    """The digits that a number begins with."""
+    cdef float count = 0.0
+    while at < end and b"0" <= at[0] <= b"9":
+        count = 10 * count + (at[0] - c"0")
+        at += 1
+    return count
