@@ -23,7 +23,7 @@ LAYERS = [
     {"_reader", "_plan"},
     {"_kernels"},
     {"_walk", "_columns"},
-    {"_trees"},
+    {"_linear", "_trees"},
     {"_blocks"},
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv"},
     {"_engine", "_threads", "_inputs"},

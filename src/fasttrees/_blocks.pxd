@@ -6,13 +6,14 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from fasttrees._columns cimport TEAM, Block, Scratch, count_blocks, lay_out, make_columns
+from fasttrees._columns cimport TEAM, Block, Scratch, choose_blocks, lay_out, make_columns
 from fasttrees._forest cimport Forest
 from fasttrees._kernels cimport add_leaf_values, add_leaf_values_of_four
+from fasttrees._linear cimport add_linear_values
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport BLOCK, LANES, MAX_SELECT_LEAVES, Plan, RankNode, Select
 from fasttrees._trees cimport find_leaves, select_leaves
-from fasttrees._walk cimport Job, finish_scores, linear_value
+from fasttrees._walk cimport Job, finish_scores
 
 
 cdef enum:
@@ -26,8 +27,8 @@ cdef inline bint evaluate_blocks(
     cdef Scratch scratch
     cdef char* memory
     cdef Py_ssize_t n
-    cdef int i
-    scratch.n_blocks = count_blocks(plan, stop - start)
+    cdef int i, size
+    choose_blocks(plan, stop - start, &scratch)
     memory = <char*> PyMem_RawMalloc(lay_out(plan, NULL, &scratch) + LANES)
     if memory == NULL:
         return False
@@ -35,9 +36,10 @@ cdef inline bint evaluate_blocks(
     for i in range(MAX_SELECT_LEAVES):
         memset(scratch.operands + i * LANES, i, LANES)
     while start < stop:
-        n = min(stop - start, <Py_ssize_t> scratch.n_blocks * BLOCK)
-        for i in range((n + BLOCK - 1) // BLOCK):
-            make_columns(plan, &job.rows, &scratch, &scratch.blocks[i], start + i * BLOCK, rows_of(i, n))
+        size = scratch.block_rows
+        n = min(stop - start, <Py_ssize_t> scratch.n_blocks * size)
+        for i in range((n + size - 1) // size):
+            make_columns(plan, &job.rows, &scratch, &scratch.blocks[i], start + i * size, rows_of(i, size, n))
         if job.leaves == NULL:
             add_trees(forest, plan, job, &scratch, start, n)
             finish_scores(objective, job, start, n)
@@ -48,9 +50,9 @@ cdef inline bint evaluate_blocks(
     return True
 
 
-cdef inline int rows_of(int block, Py_ssize_t n) noexcept nogil:
+cdef inline int rows_of(int block, int size, Py_ssize_t n) noexcept nogil:
     """Rows of a block, of n rows in all blocks."""
-    return <int> min(n - block * BLOCK, <Py_ssize_t> BLOCK)
+    return <int> min(n - block * size, <Py_ssize_t> size)
 
 
 cdef inline int64_t end_of_chunk(Forest forest, Plan plan, const Job* job, int64_t tree, int step) noexcept nogil:
@@ -68,21 +70,23 @@ cdef inline void add_trees(
 ) noexcept nogil:
     """Add the values of each row's leaves to the row's scores."""
     cdef int64_t tree, end
-    cdef int class_number, block, i
+    cdef int class_number, block, i, size = scratch.block_rows
     cdef double* scores
     # A class's scores depend on its own trees only, so that one class after the other keeps LightGBM's order.
     for class_number in range(job.n_classes):
-        for block in range((n + BLOCK - 1) // BLOCK):
+        for block in range((n + size - 1) // size):
             memset(scratch.blocks[block].scores, 0, BLOCK * sizeof(double))
         tree = job.first_tree + class_number
         while tree < job.last_tree:
             end = end_of_chunk(forest, plan, job, tree, job.n_classes)
-            for block in range((n + BLOCK - 1) // BLOCK):
-                add_chunk(forest, plan, scratch, &scratch.blocks[block], tree, end, job.n_classes, rows_of(block, n))
+            for block in range((n + size - 1) // size):
+                add_chunk(
+                    forest, plan, scratch, &scratch.blocks[block], tree, end, job.n_classes, rows_of(block, size, n)
+                )
             tree += (end - tree + job.n_classes - 1) // job.n_classes * job.n_classes
-        for block in range((n + BLOCK - 1) // BLOCK):
-            scores = job.scores + (start + block * BLOCK) * job.n_classes + class_number
-            for i in range(rows_of(block, n)):
+        for block in range((n + size - 1) // size):
+            scores = job.scores + (start + block * size) * job.n_classes + class_number
+            for i in range(rows_of(block, size, n)):
                 scores[<Py_ssize_t> i * job.n_classes] = scratch.blocks[block].scores[i]
 
 
@@ -92,14 +96,14 @@ cdef inline void write_leaves(
     """Write the number of each row's leaf in each tree."""
     cdef int64_t tree, first = job.first_tree, end
     cdef int32_t* leaves
-    cdef int block, i
+    cdef int block, i, size = scratch.block_rows
     while first < job.last_tree:
         end = end_of_chunk(forest, plan, job, first, 1)
-        for block in range((n + BLOCK - 1) // BLOCK):
+        for block in range((n + size - 1) // size):
             for tree in range(first, end):
-                find_leaves(forest, plan, tree, scratch, &scratch.blocks[block], rows_of(block, n))
-                leaves = job.leaves + (start + block * BLOCK) * job.n_outputs + tree - job.first_tree
-                for i in range(rows_of(block, n)):
+                find_leaves(forest, plan, tree, scratch, &scratch.blocks[block], rows_of(block, size, n))
+                leaves = job.leaves + (start + block * size) * job.n_outputs + tree - job.first_tree
+                for i in range(rows_of(block, size, n)):
                     leaves[i * job.n_outputs] = scratch.leaves[i]
         first = end
 
@@ -126,10 +130,7 @@ cdef inline void add_chunk(
             waiting = 0
             find_leaves(forest, plan, tree, scratch, block, n)
             if is_linear:
-                for i in range(n):
-                    block.scores[i] += linear_value(
-                        forest, tree, scratch.leaves[i], block.raw + i, plan.term_slot.data(), BLOCK
-                    )
+                add_linear_values(forest, plan, tree, scratch, block, n)
             else:
                 add_leaf_values(
                     block.scores, forest.leaf_value.data() + forest.leaf_begin[tree], scratch.leaves, n

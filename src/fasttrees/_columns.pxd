@@ -5,13 +5,15 @@ from fasttrees._categories cimport TILE, CategoricalFeature
 from fasttrees._kernels cimport category_of, fill_column, rank_values
 from fasttrees._plan cimport BLOCK, LANES, MAX_SELECT_LEAVES, N_SLOTS, Plan
 from fasttrees._ranks cimport RankedFeature
-from fasttrees._rows cimport Rows, gather, squash
+from fasttrees._rows cimport Rows, gather, read_value, squash
 
 cdef enum:
-    GROUP = 8  # columns read from the rows at a time: a cache line of doubles
+    GROUP = 8    # features read from the rows at a time: a cache line of doubles
+    STRIP = 256  # rows whose columns are made together
     TEAM = 4   # trees whose leaf values are added together
     MAX_BLOCKS = 4           # blocks that a chunk of trees is evaluated on, one after the other
-    COLUMN_BYTES = 1 << 18   # of their columns, beyond the first block's
+    COLUMN_BYTES = 1 << 18
+    RAW_BYTES = 1 << 15
 
 
 cdef struct Block:
@@ -21,7 +23,7 @@ cdef struct Block:
     uint16_t* classes      # by categorical feature
     uint64_t* outcomes     # by categorical feature: of a tile of its splits
     int32_t* tiles         # by categorical feature: which tile; -1 if none yet
-    double* raw            # features that linear leaves read, tiny values made zero
+    double* raw            # by row: features that linear leaves read, tiny values made zero, and 1.0
     double* scores         # of one class
 
 
@@ -29,7 +31,8 @@ cdef struct Scratch:
     # Memory of one thread, cut from one allocation.
     Block blocks[MAX_BLOCKS]
     int n_blocks
-    double* values         # GROUP features, as read
+    int block_rows         # rows of each but the last, at most BLOCK
+    double* values         # GROUP features of a strip, or one of a block, as read
     uint32_t* ranks
     int32_t* leaves
     uint8_t* set_column
@@ -57,10 +60,10 @@ cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept n
         block.classes = <uint16_t*> cut(&at, n_categorical * BLOCK * sizeof(uint16_t))
         block.outcomes = <uint64_t*> cut(&at, n_categorical * TILE * (BLOCK // LANES) * sizeof(uint64_t))
         block.tiles = <int32_t*> cut(&at, n_categorical * sizeof(int32_t))
-        block.raw = <double*> cut(&at, plan.raw_features.size() * BLOCK * sizeof(double))
+        block.raw = <double*> cut(&at, scratch.block_rows * raw_row_bytes(plan))
         block.scores = <double*> cut(&at, BLOCK * sizeof(double))
-    scratch.values = <double*> cut(&at, GROUP * BLOCK * sizeof(double))
-    scratch.ranks = <uint32_t*> cut(&at, BLOCK * sizeof(uint32_t))
+    scratch.values = <double*> cut(&at, max(GROUP * STRIP, BLOCK) * sizeof(double))
+    scratch.ranks = <uint32_t*> cut(&at, STRIP * sizeof(uint32_t))
     scratch.leaves = <int32_t*> cut(&at, BLOCK * sizeof(int32_t))
     scratch.set_column = <uint8_t*> cut(&at, BLOCK)
     scratch.operands = <uint8_t*> cut(&at, MAX_SELECT_LEAVES * LANES + N_SLOTS * BLOCK)
@@ -68,44 +71,75 @@ cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept n
     return at - memory
 
 
-cdef inline int count_blocks(Plan plan, Py_ssize_t n_rows) noexcept nogil:
-    """Blocks to evaluate together, so that the second-level cache holds their columns beside a chunk of trees."""
-    cdef Py_ssize_t columns = (plan.ranks.columns.size() + 1) * BLOCK
-    return <int> max(1, min(MAX_BLOCKS, COLUMN_BYTES // columns, (n_rows + BLOCK - 1) // BLOCK))
+cdef inline size_t raw_row_bytes(Plan plan) noexcept nogil:
+    return (plan.raw_features.size() + 1) * sizeof(double) if plan.linear_chunks.size() else 0
+
+
+cdef inline void choose_blocks(Plan plan, Py_ssize_t n_rows, Scratch* scratch) noexcept nogil:
+    """Divide rows into blocks so that caches hold what the trees look at.
+
+    The second level holds the columns of a few blocks beside a chunk of trees; the first level the values that linear
+    leaves read.
+    """
+    cdef Py_ssize_t columns = plan.ranks.columns.size() + 1
+    cdef Py_ssize_t rows = BLOCK
+    if plan.linear_chunks.size():
+        rows = min(rows, <Py_ssize_t> (RAW_BYTES // raw_row_bytes(plan)))
+    rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
+    scratch.block_rows = rows
+    scratch.n_blocks = max(1, min(MAX_BLOCKS, COLUMN_BYTES // (columns * rows), (n_rows + rows - 1) // rows))
 
 
 cdef inline void make_columns(
     Plan plan, const Rows* rows, Scratch* scratch, Block* block, Py_ssize_t start, int n
 ) noexcept nogil:
     """Read the block's values and make from them all that the trees look at."""
+    cdef int first = 0
+    cdef size_t slot
+    while first < n:
+        make_strip(plan, rows, scratch, block.columns + first, start + first, min(n - first, <int> STRIP))
+        first += STRIP
+    for slot in range(plan.categories.features.size()):
+        make_categories(plan, rows, scratch.values, block, start, n, slot)
+    if plan.linear_chunks.size():
+        copy_raw(plan, rows, block.raw, start, n)
+
+
+cdef inline void make_strip(
+    Plan plan, const Rows* rows, Scratch* scratch, uint8_t* columns, Py_ssize_t start, int n
+) noexcept nogil:
+    """Make the columns of a strip of rows, a few features at a time: the first-level cache holds their values."""
     cdef int32_t group[GROUP]
-    cdef const RankedFeature* ranked
-    cdef double* values
-    cdef int i, j, count
-    cdef size_t first = 0
+    cdef const RankedFeature* ranked = plan.ranks.features.data()
+    cdef const RankedFeature* last = ranked + plan.ranks.features.size()
+    cdef int i, count
     cdef uint32_t column
-    while first < plan.ranks.features.size():
-        count = <int> min(plan.ranks.features.size() - first, <size_t> GROUP)
+    while ranked < last:
+        count = <int> min(last - ranked, <Py_ssize_t> GROUP)
+        for i in range(GROUP):
+            group[i] = ranked[min(i, count - 1)].feature
+        gather(rows, start, n, group, GROUP, scratch.values, STRIP)
         for i in range(count):
-            group[i] = plan.ranks.features[first + i].feature
-        gather(rows, start, n, group, count, scratch.values, BLOCK)
-        for i in range(count):
-            ranked = &plan.ranks.features[first + i]
-            values = scratch.values + i * BLOCK
             rank_values(
-                values, ranked, plan.ranks.thresholds.data() + ranked.threshold_begin,
+                scratch.values + i * STRIP, ranked, plan.ranks.thresholds.data() + ranked.threshold_begin,
                 plan.ranks.buckets.data() + ranked.bucket_begin, scratch.ranks, n,
             )
             for column in range(ranked.column_begin, ranked.column_end):
-                fill_column(&plan.ranks.columns[column], scratch.ranks, block.columns + column * BLOCK, n)
-        first += GROUP
-    for first in range(plan.categories.features.size()):
-        make_categories(plan, rows, scratch.values, block, start, n, first)
-    for first in range(plan.raw_features.size()):
-        values = block.raw + first * BLOCK
-        gather(rows, start, n, &plan.raw_features[first], 1, values, BLOCK)
-        for j in range(n):
-            values[j] = squash(values[j])
+                fill_column(&plan.ranks.columns[column], scratch.ranks, columns + <size_t> column * BLOCK, n)
+            ranked += 1
+
+
+cdef inline void copy_raw(Plan plan, const Rows* rows, double* raw, Py_ssize_t start, int n) noexcept nogil:
+    """Copy what linear leaves read, row by row."""
+    cdef const char* row = rows.data + start * rows.row_stride
+    cdef size_t slot
+    cdef int i
+    for i in range(n):
+        for slot in range(plan.raw_features.size()):
+            raw[slot] = squash(read_value(rows, row, plan.raw_features[slot]))
+        raw[plan.raw_features.size()] = 1.0
+        raw += plan.raw_features.size() + 1
+        row += rows.row_stride
 
 
 cdef inline void make_categories(

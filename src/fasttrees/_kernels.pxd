@@ -23,12 +23,6 @@ cdef extern from *:
     ctypedef uint8_t* Bytes "fasttrees_bytes"
     ctypedef const uint8_t* ConstBytes "fasttrees_const_bytes"
 
-cdef extern from *:
-    """
-    #define FASTTREES_PREFETCH(address) __builtin_prefetch(address)
-    """
-    void prefetch "FASTTREES_PREFETCH"(const void* address) noexcept nogil
-
 cdef enum:
     # In place of ranks: what a column may treat as missing.
     NAN_MARK = 0xFFFFFFFF
@@ -52,6 +46,22 @@ cdef inline void search_buckets(
         ranks[i] = rank | -<uint32_t> (value != value)
 
 
+cdef inline void count_exceeded(
+    const double* values, const double* thresholds, uint32_t* ranks, int n, int n_thresholds
+) noexcept nogil:
+    """Rank of each value by comparison with every threshold: for a few, sooner than a search."""
+    cdef int i, k
+    cdef double threshold = thresholds[0]
+    for i in range(n):
+        ranks[i] = not values[i] <= threshold
+    for k in range(1, n_thresholds):
+        threshold = thresholds[k]
+        for i in range(n):
+            ranks[i] += not values[i] <= threshold
+    for i in range(n):
+        ranks[i] |= -<uint32_t> (values[i] != values[i])
+
+
 cdef inline void rank_values(
     const double* values, const RankedFeature* feature, const double* thresholds, const uint32_t* buckets,
     uint32_t* ranks, int n,
@@ -59,12 +69,15 @@ cdef inline void rank_values(
     """Rank of each value: how many of its feature's thresholds it exceeds. NaNs, and zeros if asked for, are marked."""
     cdef int i
     cdef double low = feature.low, scale = feature.scale, last_bucket = feature.last_bucket
-    for i in range(n):
-        ranks[i] = bucket_of(values[i], low, scale, last_bucket)
-    for i in range(n):
-        ranks[i] = buckets[ranks[i]]
+    if last_bucket > 0:
+        for i in range(n):
+            ranks[i] = bucket_of(values[i], low, scale, last_bucket)
+        for i in range(n):
+            ranks[i] = buckets[ranks[i]]
     # One branch for all rows, so that each loop has a constant number of steps.
-    if feature.steps == 1:
+    if last_bucket == 0:
+        count_exceeded(values, thresholds, ranks, n, (1 << feature.steps) - 1)
+    elif feature.steps == 1:
         search_buckets(values, thresholds, ranks, n, 1)
     elif feature.steps == 2:
         search_buckets(values, thresholds, ranks, n, 2)

@@ -43,17 +43,27 @@ cdef struct TreePlan:
     int32_t n_selects
     int32_t n_exits         # 0 if all splits are selected: selection then finds leaf numbers
 
+cdef enum:
+    CHUNK_TERMS = 4
+
+cdef struct LinearChunk:
+    # Some terms of a linear leaf, in order; those that it lacks add -0.0, which changes no number.
+    double coefficients[CHUNK_TERMS]
+    int32_t slots[CHUNK_TERMS]  # into raw_features; one beyond them stands for 1.0
+    int32_t has_more            # whether the leaf's next chunk follows
+
 cdef class Plan:
     cdef Ranks ranks
     cdef Categories categories
     cdef vector[int32_t] raw_features          # read by linear leaves
-    cdef vector[int32_t] term_slot             # by linear term: into raw_features
+    cdef vector[LinearChunk] linear_chunks
+    cdef vector[int32_t] chunk_begin           # by linear leaf: into linear_chunks
     cdef vector[TreePlan] trees
     cdef vector[Select] selects
     cdef vector[int32_t] exits                 # where a row goes on that selection gave this number: as RankNode.left
     cdef vector[RankNode] rank_nodes
 
-    cdef make_raw_slots(self, Forest forest)
+    cdef make_linear_chunks(self, Forest forest)
     cdef order_trees(self, Forest forest)
     cdef add_tree(self, Forest forest, Py_ssize_t tree)
     cdef int32_t add_walked(self, Forest forest, const Node* nodes, int32_t root, int64_t begin) except? -1

@@ -25,7 +25,7 @@ cdef class Plan:
     def __init__(self, Forest forest not None):
         self.ranks = Ranks(forest)
         self.categories = Categories(forest)
-        self.make_raw_slots(forest)
+        self.make_linear_chunks(forest)
         self.order_trees(forest)
         self.ranks.forget_places()
         self.categories.make_classes(forest)
@@ -38,23 +38,37 @@ cdef class Plan:
         """Bytes of memory that the plan's arrays hold."""
         return (
             self.ranks.nbytes + self.categories.nbytes
-            + 4 * (self.raw_features.capacity() + self.term_slot.capacity())
+            + 4 * (self.raw_features.capacity() + self.chunk_begin.capacity())
+            + self.linear_chunks.capacity() * sizeof(LinearChunk)
             + self.trees.capacity() * sizeof(TreePlan) + self.selects.capacity() * sizeof(Select)
             + 4 * self.exits.capacity() + self.rank_nodes.capacity() * sizeof(RankNode)
         )
 
-    cdef make_raw_slots(self, Forest forest):
-        """Give each feature that a linear leaf reads a slot."""
+    cdef make_linear_chunks(self, Forest forest):
+        """Give each feature that a linear leaf reads a slot, and cut the leaves' terms into chunks."""
         cdef vector[int32_t] slot_of
-        cdef size_t i
+        cdef LinearChunk chunk
+        cdef int64_t leaf, term, stop
         cdef int32_t feature
+        cdef int i
         slot_of.resize(forest.n_features, -1)
-        for i in range(forest.term_feature.size()):
-            feature = forest.term_feature[i]
+        for feature in forest.term_feature:
             if slot_of[feature] < 0:
                 slot_of[feature] = self.raw_features.size()
                 self.raw_features.push_back(feature)
-            self.term_slot.push_back(slot_of[feature])
+        for leaf in range(<int64_t> forest.linear_constant.size()):
+            term, stop = forest.term_begin[leaf], forest.term_begin[leaf + 1]
+            self.chunk_begin.push_back(self.linear_chunks.size())
+            chunk.has_more = True
+            while chunk.has_more:  # a leaf without terms has a chunk too
+                for i in range(CHUNK_TERMS):
+                    chunk.coefficients[i] = forest.term_coefficient[term] if term < stop else -0.0
+                    chunk.slots[i] = slot_of[forest.term_feature[term]] if term < stop else self.raw_features.size()
+                    term += 1
+                chunk.has_more = term < stop
+                self.linear_chunks.push_back(chunk)
+        self.linear_chunks.shrink_to_fit()
+        self.chunk_begin.shrink_to_fit()
 
     cdef order_trees(self, Forest forest):
         """Write down each tree's splits for the kernels, in the order in which they take the trees: class by class."""

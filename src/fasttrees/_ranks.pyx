@@ -17,6 +17,7 @@ cdef enum:
     # Ways to treat missing values, one column each: none are missing, or zeros or NaNs are and go right or left.
     N_WAYS = 5
     MAX_BUCKETS = 4096
+    FEW_THRESHOLDS = 7  # compared with all of them, without buckets
 
 cdef extern from "<cmath>" namespace "std" nogil:
     double nextafter(double, double)
@@ -117,7 +118,7 @@ cdef class Ranks:
         while last >= first and not isfinite(begin[last]):
             last -= 1
         ranked.low = ranked.scale = 0.0
-        if last > first:
+        if n > FEW_THRESHOLDS and last > first:
             while n_buckets < 4 * n and n_buckets < MAX_BUCKETS:
                 n_buckets *= 2
             ranked.low = begin[first]

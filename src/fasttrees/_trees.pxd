@@ -6,9 +6,10 @@ from fasttrees._categories cimport TILE, CategoricalFeature, CategorySet
 from fasttrees._columns cimport Block, Scratch
 from fasttrees._forest cimport Forest
 from fasttrees._kernels cimport (
-    fill_outcome_column, fill_set_column, find_outcomes, is_in_set, prefetch, select_by_shape,
+    fill_outcome_column, fill_set_column, find_outcomes, is_in_set, select_by_shape,
 )
 from fasttrees._plan cimport BLOCK, IN_SET, LANES, Plan, RankNode, Select, TreePlan
+from fasttrees._rows cimport prefetch
 
 
 cdef inline void find_leaves(
