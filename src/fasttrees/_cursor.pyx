@@ -2,7 +2,7 @@
 from libc.stddef cimport size_t
 from libc.string cimport memcmp
 
-from fasttrees._lines cimport is_line_end, pass_line_end
+from fasttrees._lines cimport is_line_end, is_word_end, pass_line_end
 
 
 cdef str shown(bytes text):
@@ -19,27 +19,32 @@ cdef class Cursor:
         self.end = self.start + len(data)
         self.line = 1
 
-    cdef bint at_end(self) noexcept:
+    cdef bint at_end(self) noexcept nogil:
         return self.at == self.end
 
-    cdef bint starts_with(self, bytes prefix) noexcept:
-        cdef size_t length = len(prefix)
-        return <size_t> (self.end - self.at) >= length and memcmp(self.at, <const char*> prefix, length) == 0
+    cdef bint starts_with(self, const char* prefix, size_t length) noexcept nogil:
+        return <size_t> (self.end - self.at) >= length and memcmp(self.at, prefix, length) == 0
 
-    cdef size_t offset(self) noexcept:
+    cdef size_t offset(self) noexcept nogil:
         """Bytes so far, as LightGBM counted them: each line end is one byte."""
         return (self.at - self.start) - self.carriage_returns
 
-    cdef void pass_line_end(self) noexcept:
+    cdef void pass_line_end(self) noexcept nogil:
         """Step over the line end at which the cursor stands, if there is one."""
         cdef const char* after = pass_line_end(self.at, self.end)
         self.carriage_returns += after - self.at == 2
         self.line += after > self.at
         self.at = after
 
-    cdef void pass_blank_lines(self) noexcept:
+    cdef void pass_blank_lines(self) noexcept nogil:
         while self.at < self.end and is_line_end(self.at, self.end):
             self.pass_line_end()
+
+    cdef void pass_line(self) noexcept nogil:
+        """Step to the next line."""
+        while not is_line_end(self.at, self.end):
+            self.at += 1
+        self.pass_line_end()
 
     cdef bytes take_line(self):
         """The rest of the line, without its end; the cursor moves to the next line."""
@@ -50,17 +55,6 @@ cdef class Cursor:
         self.at = line_end
         self.pass_line_end()
         return line
-
-    cdef bytes take_key(self):
-        """Text up to the line's first '=', which is stepped over; None, and no step, if the line has none."""
-        cdef const char* stop = self.at
-        while not is_line_end(stop, self.end) and stop[0] != b"=":
-            stop += 1
-        if is_line_end(stop, self.end):
-            return None
-        key = self.at[:stop - self.at]
-        self.at = stop + 1
-        return key
 
     cdef bytes word(self):
         """The text between the blanks around the cursor, for an error message."""

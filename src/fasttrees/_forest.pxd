@@ -20,6 +20,22 @@ cdef struct Node:
     uint8_t nan_left  # of a numerical split: 1 if a NaN goes left
     uint16_t weight   # how often training came here: the upper half of a float, see weight_of; 0 if unknown
 
+# What can be wrong with a tree.
+cdef enum:
+    SOUND
+    WRONG_LEAVES
+    WRONG_CHILD
+    REPEATED_CHILD
+    WRONG_FEATURE
+    WRONG_DECISION
+    WRONG_SET
+    LOOSE_NODES
+
+cdef struct Flaw:
+    int kind
+    int side     # of a child: 1 if it is the right one
+    int64_t got  # of a category set: the node
+
 cdef class Forest:
     cdef readonly int n_features
     cdef readonly int n_classes               # trees per iteration
@@ -36,7 +52,8 @@ cdef class Forest:
     cdef vector[double] term_coefficient
 
     cdef Py_ssize_t tree_count(self) noexcept nogil
-    cdef check_tree(self, Py_ssize_t tree, Py_ssize_t known_sets)
+    cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil
+    cdef describe_flaw(self, Py_ssize_t tree)
     cdef check_all(self)
 
 

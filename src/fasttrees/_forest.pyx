@@ -1,7 +1,7 @@
 """A forest as flat arrays, and the proof that they are safe to walk.
 
 The kernels trust these arrays without a check, so each way to make a Forest (the reader, a pickle) proves every tree
-with :meth:`Forest.check_tree` first.
+with :meth:`Forest.find_flaw` first.
 """
 from libcpp.vector cimport vector
 
@@ -29,6 +29,11 @@ cdef extern from *:
     const char* raw "fasttrees_raw"[Item](const vector[Item]& items)
     size_t raw_size "fasttrees_raw_size"[Item](const vector[Item]& items)
     bint assign "fasttrees_assign"[Item](vector[Item]& items, const char* raw, size_t size) except +
+
+
+cdef inline int flawed(Flaw* flaw, int kind, int side, int64_t got) noexcept nogil:
+    flaw[0] = Flaw(kind, side, got)
+    return kind
 
 
 cdef check_offsets(const vector[int64_t]& offsets, size_t end, str name):
@@ -95,54 +100,70 @@ cdef class Forest:
             numerical.add(self.term_feature[i])
         return numerical, categorical
 
-    cdef check_tree(self, Py_ssize_t tree, Py_ssize_t known_sets):
+    cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil:
         """Prove that the nodes of a tree form one tree over its leaves and name real features and category sets.
 
-        Returns None, or the key of the model file that is wrong, what was expected, and what was got.
+        Returns the kind of the flaw; `flaw` says more.
         """
         cdef const Node* nodes = self.nodes.data() + self.node_begin[tree]
         cdef int64_t n_nodes = self.node_begin[tree + 1] - self.node_begin[tree]
         cdef int64_t n_leaves = self.leaf_begin[tree + 1] - self.leaf_begin[tree]
-        cdef vector[uint8_t] node_met, leaf_met
-        cdef vector[int32_t] pending
+        cdef int64_t n_sets = <int64_t> self.set_begin.size() - 1
+        cdef vector[uint8_t] is_child  # by child: leaves from the last to the first, then nodes
         cdef const Node* node
         cdef int32_t child
-        cdef int64_t visited = 0
+        cdef int64_t i
         cdef int side
+        cdef bint falls = False  # whether a child stands before its parent
         if n_leaves != n_nodes + 1:
-            return "num_leaves", f"{n_nodes + 1} leaves for {n_nodes} splits", str(n_leaves)
-        node_met.resize(n_nodes)
-        leaf_met.resize(n_leaves)
-        if n_nodes:
-            pending.push_back(0)
-            node_met[0] = 1
-        while pending.size():
-            node = nodes + pending.back()
-            pending.pop_back()
-            visited += 1
+            return flawed(flaw, WRONG_LEAVES, 0, n_leaves)
+        is_child.resize(n_leaves + n_nodes + 1)
+        is_child[n_leaves] = 1  # the root
+        for i in range(n_nodes):
+            node = &nodes[i]
             for side in range(2):
                 child = node.right if side else node.left
-                key = "right_child" if side else "left_child"
                 if child >= n_nodes or ~child >= n_leaves:
-                    return key, f"children from {-n_leaves} to {n_nodes - 1}", str(child)
-                if (node_met[child] if child >= 0 else leaf_met[~child]):
-                    return key, "each split and leaf to be a child once, the root never", f"{child} again"
-                if child >= 0:
-                    node_met[child] = 1
-                    pending.push_back(child)
-                else:
-                    leaf_met[~child] = 1
+                    return flawed(flaw, WRONG_CHILD, side, child)
+                if is_child[n_leaves + child]:
+                    return flawed(flaw, REPEATED_CHILD, side, child)
+                is_child[n_leaves + child] = 1
+                falls |= 0 <= child < i
             if node.feature < 0 or node.feature >= self.n_features:
-                return "split_feature", f"features from 0 to {self.n_features - 1}", str(node.feature)
-            if node.decision & MISSING_TYPE == MISSING_TYPE or node.decision > 15:
-                return "decision_type", "bits 0 to 3 with a missing type of None, Zero or NaN", str(node.decision)
+                return flawed(flaw, WRONG_FEATURE, 0, node.feature)
+            if node.decision >= MISSING_TYPE:
+                return flawed(flaw, WRONG_DECISION, 0, node.decision)
             if node.decision & CATEGORICAL and not (
-                0 <= node.threshold < known_sets and node.threshold == <double> <int64_t> node.threshold
+                0 <= node.threshold < n_sets and node.threshold == <double> <int64_t> node.threshold
             ):
-                return "threshold", f"a category set below {known_sets}", repr(node.threshold)
-        if visited != n_nodes:
-            return "left_child", f"{n_nodes} splits below the root", f"{visited}"
-        return None
+                return flawed(flaw, WRONG_SET, 0, i)
+        # Every node but the root now has one parent. If no child stands before its parent, that parent hangs on the
+        # root; otherwise nodes may form a cycle beside the tree.
+        i = count_below(nodes) if falls else n_nodes
+        return flawed(flaw, LOOSE_NODES if i < n_nodes else SOUND, 0, i)
+
+    cdef describe_flaw(self, Py_ssize_t tree):
+        """The flaw of a tree: the key of the model file that is wrong, what was expected, what was got. Or None."""
+        cdef Flaw flaw
+        cdef int64_t n_nodes = self.node_begin[tree + 1] - self.node_begin[tree]
+        cdef int64_t n_leaves = self.leaf_begin[tree + 1] - self.leaf_begin[tree]
+        if self.find_flaw(tree, &flaw) == SOUND:
+            return None
+        child_key = "right_child" if flaw.side else "left_child"
+        if flaw.kind == WRONG_LEAVES:
+            return "num_leaves", f"{n_nodes + 1} leaves for {n_nodes} splits", str(flaw.got)
+        if flaw.kind == WRONG_CHILD:
+            return child_key, f"children from {-n_leaves} to {n_nodes - 1}", str(flaw.got)
+        if flaw.kind == REPEATED_CHILD:
+            return child_key, "each split and leaf to be a child once, the root never", f"{flaw.got} again"
+        if flaw.kind == WRONG_FEATURE:
+            return "split_feature", f"features from 0 to {self.n_features - 1}", str(flaw.got)
+        if flaw.kind == WRONG_DECISION:
+            return "decision_type", "bits 0 to 3 with a missing type of None, Zero or NaN", str(flaw.got)
+        if flaw.kind == WRONG_SET:
+            threshold = self.nodes[self.node_begin[tree] + flaw.got].threshold
+            return "threshold", f"a category set below {self.set_begin.size() - 1}", repr(threshold)
+        return "left_child", f"{n_nodes} splits below the root", str(flaw.got)
 
     def __reduce__(self):
         return Forest, (self.n_features, self.n_classes), (
@@ -200,7 +221,7 @@ cdef class Forest:
             if not 0 <= self.term_feature[i] < self.n_features:
                 raise ModelFormatError(f"features from 0 to {self.n_features - 1}", str(self.term_feature[i]))
         for tree in range(self.tree_count()):
-            problem = self.check_tree(tree, self.set_begin.size() - 1)
+            problem = self.describe_flaw(tree)
             if problem is None and self.linear_begin[tree + 1] - self.linear_begin[tree] not in (
                 0, self.leaf_begin[tree + 1] - self.leaf_begin[tree]
             ):
@@ -208,3 +229,20 @@ cdef class Forest:
             if problem is not None:
                 key, expected, got = problem
                 raise ModelFormatError(expected, got, tree, key)
+
+
+cdef int64_t count_below(const Node* nodes) except -1 nogil:
+    """Number of nodes that hang on the root, it included, where each node has one parent at most."""
+    cdef vector[int32_t] pending
+    cdef const Node* node
+    cdef int64_t count = 0
+    pending.push_back(0)
+    while pending.size():
+        node = &nodes[pending.back()]
+        pending.pop_back()
+        count += 1
+        if node.left >= 0:
+            pending.push_back(node.left)
+        if node.right >= 0:
+            pending.push_back(node.right)
+    return count

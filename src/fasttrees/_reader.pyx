@@ -5,6 +5,7 @@ docs/model-format.md.
 """
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t
+from libcpp.vector cimport vector
 
 from fasttrees._cursor cimport Cursor, shown
 from fasttrees._forest cimport Forest
@@ -46,7 +47,7 @@ cdef int64_t parse_integer(bytes text, bytes key, size_t line) except? -1:
 cdef dict read_header(Cursor cursor):
     """Read the lines above the first tree: each key with its value and its line."""
     header = {}
-    while not (cursor.at_end() or cursor.starts_with(b"Tree=") or starts_trailer(cursor)):
+    while not (cursor.at_end() or starts_tree(cursor) or starts_trailer(cursor)):
         line = cursor.line
         key, _, value = cursor.take_line().partition(b"=")
         if not key and not value:
@@ -59,12 +60,16 @@ cdef dict read_header(Cursor cursor):
     return header
 
 
-cdef bint starts_trailer(Cursor cursor):
+cdef bint starts_trailer(Cursor cursor) noexcept with gil:
     cdef bytes start
     for start in TRAILER_STARTS:
-        if cursor.starts_with(start):
+        if cursor.starts_with(start, len(start)):
             return True
     return False
+
+
+cdef inline bint starts_tree(Cursor cursor) noexcept nogil:
+    return cursor.starts_with(b"Tree=", 5)
 
 
 cdef dict read_trailer(Cursor cursor):
@@ -133,40 +138,59 @@ cdef check_header(dict header, Py_ssize_t file_size):
     return n_classes, n_features
 
 
-cdef list read_tree_sizes(dict header):
-    value, line = header[b"tree_sizes"]
-    return [parse_integer(item, b"tree_sizes", line) for item in value.split(b" ") if item]
+cdef class TreeReader:
+    """Reads tree blocks into a forest and proves that each has the size that the header states."""
+    cdef Forest forest
+    cdef TreeBlock tree
+    cdef vector[int64_t] sizes  # by tree; empty if the header states none
+
+    def __init__(self, Forest forest, list sizes):
+        self.forest = forest
+        self.tree = TreeBlock()
+        self.sizes = sizes
+
+    cdef Py_ssize_t read(self, Cursor cursor) except -1 nogil:
+        """Read all trees from the cursor on; their number."""
+        cdef Py_ssize_t number = 0
+        cdef size_t line
+        cdef int64_t begin, text_size, size
+        while starts_tree(cursor):
+            line = cursor.line
+            begin = cursor.offset()
+            cursor.pass_line()
+            self.tree.clear(number)
+            self.tree.read_block(cursor)
+            self.tree.add_to(self.forest)
+            text_size = cursor.offset() - begin
+            cursor.pass_blank_lines()
+            size = cursor.offset() - begin
+            # Blank lines behind the last tree may be the writer's way to set its trailer apart.
+            if number < <Py_ssize_t> self.sizes.size() and size != self.sizes[number] and not (
+                text_size <= self.sizes[number] < size and not starts_tree(cursor)
+            ):
+                with gil:
+                    expected = f"{self.sizes[number]} bytes, as tree_sizes says"
+                    raise ModelFormatError(expected, str(size), number, None, line)
+            number += 1
+            if not (cursor.at_end() or starts_tree(cursor) or starts_trailer(cursor)):
+                with gil:
+                    text = cursor.take_line()
+                    raise ModelFormatError("the next tree or 'end of trees'", shown(text), number - 1, None,
+                                           cursor.line - 1)
+        return number
 
 
 cdef read_trees(Cursor cursor, Forest forest, dict header):
-    """Read the tree blocks and prove that each has the size that the header states."""
-    cdef TreeBlock tree = TreeBlock()
-    cdef Py_ssize_t number = 0
-    cdef size_t begin
-    sizes = read_tree_sizes(header) if b"tree_sizes" in header else None
-    while cursor.starts_with(b"Tree="):
-        line = cursor.line
-        begin = cursor.offset()
-        cursor.take_line()
-        tree.clear(number)
-        tree.read_block(cursor)
-        tree.add_to(forest)
-        text_size = cursor.offset() - begin
-        cursor.pass_blank_lines()
-        size = cursor.offset() - begin
-        if sizes is not None and number < len(sizes):
-            # Blank lines behind the last tree may be the writer's way to set its trailer apart.
-            if not (size == sizes[number] or text_size <= sizes[number] < size and not cursor.starts_with(b"Tree=")):
-                raise ModelFormatError(f"{sizes[number]} bytes, as tree_sizes says", str(size), number, None, line)
-        number += 1
-        if not (cursor.at_end() or cursor.starts_with(b"Tree=") or starts_trailer(cursor)):
-            raise ModelFormatError("the next tree or 'end of trees'", shown(cursor.take_line()), number - 1, None,
-                                   cursor.line - 1)
+    cdef Py_ssize_t number
+    value, sizes_line = header.get(b"tree_sizes", (b"", None))
+    sizes = [parse_integer(item, b"tree_sizes", sizes_line) for item in value.split(b" ") if item]
+    cdef TreeReader reader = TreeReader(forest, sizes)
+    with nogil:
+        number = reader.read(cursor)
     if not number and cursor.at_end():
         raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, cursor.line)
-    if sizes is not None and len(sizes) != number:
-        raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes",
-                               header[b"tree_sizes"][1])
+    if sizes_line is not None and len(sizes) != number:
+        raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes", sizes_line)
     if number % forest.n_classes:
         raise ModelFormatError(f"{forest.n_classes} trees in every iteration", f"{number} trees in all")
 

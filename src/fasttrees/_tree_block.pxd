@@ -14,52 +14,67 @@ cdef enum:
     COUNTS  # numbers that guide the evaluation plan: no prediction depends on them, so any number will do
     UNUSED  # numbers that predictions do not depend on: counted, not converted
 
-# Where the numbers of a key are kept: one list for each key that is read.
+# What the length of a list is.
+cdef enum:
+    ONE
+    LEAVES
+    SPLITS
+    BOUNDARIES
+    CATEGORY_WORDS
+    LINEAR_TERMS
+    N_MEASURES
+
+# The keys of a tree, in the order in which LightGBM writes them.
 cdef enum:
     NUM_LEAVES
     NUM_CAT
-    IS_LINEAR
     SPLIT_FEATURE
+    SPLIT_GAIN
+    THRESHOLD
     DECISION_TYPE
     LEFT_CHILD
     RIGHT_CHILD
-    CAT_BOUNDARIES
-    NUM_FEATURES
-    LEAF_FEATURES
-    CAT_THRESHOLD
-    THRESHOLD
     LEAF_VALUE
-    LEAF_CONST
-    LEAF_COEFF
-    SPLIT_GAIN
     LEAF_WEIGHT
     LEAF_COUNT
     INTERNAL_VALUE
     INTERNAL_WEIGHT
     INTERNAL_COUNT
+    CAT_BOUNDARIES
+    CAT_THRESHOLD
+    IS_LINEAR
+    LEAF_CONST
+    NUM_FEATURES
+    LEAF_FEATURES
+    LEAF_COEFF
     SHRINKAGE
     N_KEYS
-    FIRST_DOUBLES = THRESHOLD
-    N_INTEGER_LISTS = CAT_THRESHOLD
-    N_DOUBLE_LISTS = SPLIT_GAIN - THRESHOLD
+
+cdef struct TreeKey:
+    const char* name
+    size_t size
+    int kind
+    int measure
+    bint required  # of a tree with splits
 
 cdef class TreeBlock:
     cdef Py_ssize_t number
-    cdef vector[int32_t] integers[N_INTEGER_LISTS]
+    # By key; a key has its numbers in the list of its kind.
+    cdef vector[int32_t] integers[N_KEYS]
     cdef vector[uint32_t] words
     cdef vector[float] counts
-    cdef vector[double] doubles[N_DOUBLE_LISTS]
+    cdef vector[double] doubles[N_KEYS]
     cdef int64_t lengths[N_KEYS]  # -1: the block has no such key
     cdef size_t lines[N_KEYS]
 
-    cdef void clear(self, Py_ssize_t number) noexcept
-    cdef vector[double]* double_list(self, int slot) noexcept
+    cdef void clear(self, Py_ssize_t number) noexcept nogil
     cdef error(self, int slot, str expected, str got)
-    cdef read_list(self, Cursor cursor, int slot, int kind)
-    cdef read_block(self, Cursor cursor)
-    cdef int64_t single(self, int slot, int64_t default, int64_t low, int64_t high) except? -1
-    cdef check_lengths(self, int64_t n_leaves, int64_t n_sets)
-    cdef add_to(self, Forest forest)
-    cdef add_category_sets(self, Forest forest, int64_t n_sets)
-    cdef add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets)
-    cdef add_linear_leaves(self, Forest forest, int64_t n_leaves)
+    cdef int take_key(self, Cursor cursor, int guess) except -1 nogil
+    cdef int read_list(self, Cursor cursor, int slot) except -1 nogil
+    cdef int read_block(self, Cursor cursor) except -1 nogil
+    cdef int64_t single(self, int slot, int64_t default, int64_t low, int64_t high) except? -1 nogil
+    cdef int check_lengths(self, int64_t n_leaves, int64_t n_sets) except -1 nogil
+    cdef int add_to(self, Forest forest) except -1 nogil
+    cdef int add_category_sets(self, Forest forest, int64_t n_sets) except -1 nogil
+    cdef int add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets) except -1 nogil
+    cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil
