@@ -16,7 +16,8 @@ SOURCE = ROOT / "src" / "fasttrees"
 
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "_numbers", "_lines", "_cpu"},
+    {"errors", "_decimals", "_lines", "_cpu"},
+    {"_numbers"},
     {"_cells", "_cursor", "_rows", "_objective"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},

@@ -169,14 +169,13 @@ cdef class TreeReader:
                 text_size <= self.sizes[number] < size and not starts_tree(cursor)
             ):
                 with gil:
-                    expected = f"{self.sizes[number]} bytes, as tree_sizes says"
-                    raise ModelFormatError(expected, str(size), number, None, line)
+                    raise ModelFormatError(f"{self.sizes[number]} bytes, as tree_sizes says", str(size), number, None,
+                                           line)
             number += 1
             if not (cursor.at_end() or starts_tree(cursor) or starts_trailer(cursor)):
                 with gil:
-                    text = cursor.take_line()
-                    raise ModelFormatError("the next tree or 'end of trees'", shown(text), number - 1, None,
-                                           cursor.line - 1)
+                    raise ModelFormatError("the next tree or 'end of trees'", shown(cursor.take_line()), number - 1,
+                                           None, cursor.line - 1)
         return number
 
 

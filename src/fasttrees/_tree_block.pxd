@@ -69,6 +69,9 @@ cdef class TreeBlock:
 
     cdef void clear(self, Py_ssize_t number) noexcept nogil
     cdef error(self, int slot, str expected, str got)
+    cdef unknown_line(self, Cursor cursor)
+    cdef unknown_word(self, Cursor cursor, int slot, int64_t place)
+    cdef flaw_error(self, tuple flaw)
     cdef int take_key(self, Cursor cursor, int guess) except -1 nogil
     cdef int read_list(self, Cursor cursor, int slot) except -1 nogil
     cdef int read_block(self, Cursor cursor) except -1 nogil

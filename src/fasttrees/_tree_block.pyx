@@ -3,14 +3,17 @@
 The table TREE_KEYS is the only place that knows the keys of trees. All this runs without the GIL until there is an
 error to raise.
 """
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 from libcpp.vector cimport vector
 
 from fasttrees._cursor cimport Cursor, shown
 from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, SOUND, Flaw, Forest, Node, weight_of
-from fasttrees._lines cimport count_words, is_line_end, is_of_number, is_word_end
-from fasttrees._numbers cimport NOT_A_NUMBER, PARSED, parse_double, parse_int32, parse_uint32
+from fasttrees._decimals cimport word_to_int32, word_to_uint32
+from fasttrees._lines cimport (
+    CHUNK, count_words, ends_line, first_bit, is_line_end, is_of_number, is_word_end, separators,
+)
+from fasttrees._numbers cimport PARSED, parse_double, parse_int32, parse_uint32
 
 from fasttrees.errors import ModelFormatError
 
@@ -71,29 +74,61 @@ cdef const char* read_count(const char* at, const char* end, float* count) noexc
     return at
 
 
-cdef inline int parse_number(const char* at, const char* end, Number* number, const char** stop) noexcept nogil:
+cdef inline bint read_word(
+    const char* at, const char* word_end, const char* end, bint has_room, Number* number
+) noexcept nogil:
+    """Read a word that is one number from end to end; `has_room` if CHUNK bytes may be read from its start on."""
+    cdef const char* stop = word_end
+    cdef int status = PARSED
+    cdef int32_t count
     if Number is int32_t:
-        return parse_int32(at, end, number, stop)
+        if not has_room or not word_to_int32(at, word_end, number):
+            status = parse_int32(at, end, number, &stop)
     elif Number is uint32_t:
-        return parse_uint32(at, end, number, stop)
+        if not has_room or not word_to_uint32(at, word_end, number):
+            status = parse_uint32(at, end, number, &stop)
     elif Number is float:
-        stop[0] = read_count(at, end, number)
-        return PARSED if stop[0] > at else NOT_A_NUMBER
+        if has_room and word_to_int32(at, word_end, &count):
+            number[0] = max(count, 0)
+        else:
+            stop = read_count(at, word_end, number)
     else:
-        return parse_double(at, end, number, stop)
+        status = parse_double(at, end, number, &stop)
+    return status == PARSED and stop == word_end
 
 
 cdef const char* read_numbers(const char* at, const char* end, vector[Number]* numbers) except NULL nogil:
     """Read numbers up to the line's end; where reading ended: there, or at the word that is no such number."""
     cdef Number number
-    cdef const char* stop
-    while True:
+    cdef const char* word_end
+    cdef const char* chunk = at
+    cdef uint64_t bits
+    # Where words end is found for many at once: so no word waits for the number before it.
+    while end - chunk >= 2 * CHUNK:
+        bits = separators(chunk)
+        while bits:
+            word_end = chunk + first_bit(bits)
+            bits &= bits - 1
+            if word_end > at:
+                if (word_end[0] != b" " and not ends_line(word_end[0])) or (
+                    not read_word(at, word_end, end, True, &number)
+                ):
+                    return at
+                numbers.push_back(number)
+            if word_end[0] != b" ":
+                return word_end
+            at = word_end + 1
+        chunk += CHUNK
+    while True:  # the end of the text is near
         while at < end and at[0] == b" ":
             at += 1
-        if is_line_end(at, end) or parse_number(at, end, &number, &stop) != PARSED or not is_word_end(stop, end):
+        word_end = at
+        while not is_word_end(word_end, end):
+            word_end += 1
+        if word_end == at or not read_word(at, word_end, end, False, &number):
             return at
         numbers.push_back(number)
-        at = stop
+        at = word_end
 
 
 cdef class TreeBlock:
@@ -128,12 +163,15 @@ cdef class TreeBlock:
                         raise ModelFormatError("the key once", "it again", self.number, KEY_NAMES[slot], cursor.line)
                 return slot
         with gil:
-            line_number = cursor.line
-            line = cursor.take_line()
-            name, equals, _ = line.partition(b"=")
-            if not equals:
-                raise ModelFormatError("a line key=value", shown(line), self.number, None, line_number)
-            raise ModelFormatError("a key of LightGBM's trees", shown(name), self.number, None, line_number)
+            raise self.unknown_line(cursor)
+
+    cdef unknown_line(self, Cursor cursor):
+        line_number = cursor.line
+        line = cursor.take_line()
+        key, equals, _ = line.partition(b"=")
+        if not equals:
+            return ModelFormatError("a line key=value", shown(line), self.number, None, line_number)
+        return ModelFormatError("a key of LightGBM's trees", shown(key), self.number, None, line_number)
 
     cdef int read_list(self, Cursor cursor, int slot) except -1 nogil:
         """Read the numbers up to the line's end: blanks between them, nothing else."""
@@ -155,13 +193,15 @@ cdef class TreeBlock:
             cursor.at = count_words(cursor.at, cursor.end, &length)
         if not is_line_end(cursor.at, cursor.end):
             with gil:
-                place = length if kind == UNUSED else length + 1
-                raise ModelFormatError(
-                    f"{KIND_NAMES.get(kind, 'a number')} at place {place}", shown(cursor.word()), self.number,
-                    KEY_NAMES[slot], cursor.line,
-                )
+                raise self.unknown_word(cursor, slot, length if kind == UNUSED else length + 1)
         self.lengths[slot] = length
         self.lines[slot] = cursor.line
+
+    cdef unknown_word(self, Cursor cursor, int slot, int64_t place):
+        return ModelFormatError(
+            f"{KIND_NAMES.get(tree_keys[slot].kind, 'a number')} at place {place}", shown(cursor.word()), self.number,
+            KEY_NAMES[slot], cursor.line,
+        )
 
     cdef int read_block(self, Cursor cursor) except -1 nogil:
         """Read the lines below ``Tree=`` up to the first blank line."""
@@ -187,8 +227,9 @@ cdef class TreeBlock:
         value = self.integers[slot][0]
         if not low <= value <= high:
             with gil:
-                limit = f" to {high}" if high < 2**31 - 1 else ""
-                raise self.error(slot, f"an integer from {low}{limit}", str(value))
+                raise self.error(
+                    slot, f"an integer from {low}" + (f" to {high}" if high < 2**31 - 1 else ""), str(value)
+                )
         return value
 
     cdef int check_lengths(self, int64_t n_leaves, int64_t n_sets) except -1 nogil:
@@ -253,8 +294,11 @@ cdef class TreeBlock:
         forest.linear_begin.push_back(forest.linear_constant.size())
         if forest.find_flaw(forest.tree_count() - 1, &flaw) != SOUND:
             with gil:
-                key, expected, got = forest.describe_flaw(forest.tree_count() - 1)
-                raise self.error(SLOTS[key], expected, got)
+                raise self.flaw_error(forest.describe_flaw(forest.tree_count() - 1))
+
+    cdef flaw_error(self, tuple flaw):
+        key, expected, got = flaw
+        return self.error(SLOTS[key], expected, got)
 
     cdef int add_category_sets(self, Forest forest, int64_t n_sets) except -1 nogil:
         cdef int64_t i, base = forest.set_words.size()
