@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "fasttrees"
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
     {"errors", "_decimals", "_lines", "_cpu"},
-    {"_numbers"},
+    {"_numbers", "_threads"},
     {"_cells", "_cursor", "_rows", "_objective"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},
@@ -27,7 +27,7 @@ LAYERS = [
     {"_linear", "_trees"},
     {"_blocks"},
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv"},
-    {"_engine", "_threads", "_inputs"},
+    {"_engine", "_inputs"},
     {"model"},
     {"__init__"},
     {"cli"},

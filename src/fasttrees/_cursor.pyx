@@ -13,9 +13,10 @@ cdef str shown(bytes text):
 cdef class Cursor:
     """A place in a model file, and the number of its line; the bytes must outlive it."""
 
-    def __init__(self, bytes data not None):
+    def __init__(self, bytes data not None, Py_ssize_t begin=0):
         self.data = data
-        self.start = self.at = data
+        self.start = data
+        self.at = self.start + begin
         self.end = self.start + len(data)
         self.line = 1
 

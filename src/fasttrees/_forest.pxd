@@ -52,6 +52,8 @@ cdef class Forest:
     cdef vector[double] term_coefficient
 
     cdef Py_ssize_t tree_count(self) noexcept nogil
+    cdef append(self, Forest other)
+    cdef shrink(self)
     cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil
     cdef describe_flaw(self, Py_ssize_t tree)
     cdef check_all(self)

@@ -25,10 +25,22 @@ cdef extern from *:
         if (size) std::memcpy(items.data(), raw, size);
         return true;
     }
+    template <class Item> static inline void fasttrees_extend(std::vector<Item>& items, const std::vector<Item>& more) {
+        items.insert(items.end(), more.begin(), more.end());
+    }
     """
     const char* raw "fasttrees_raw"[Item](const vector[Item]& items)
     size_t raw_size "fasttrees_raw_size"[Item](const vector[Item]& items)
     bint assign "fasttrees_assign"[Item](vector[Item]& items, const char* raw, size_t size) except +
+    void extend "fasttrees_extend"[Item](vector[Item]& items, const vector[Item]& more) except +
+
+
+cdef extend_offsets(vector[int64_t]& offsets, const vector[int64_t]& more):
+    """Append offsets that count from 0 to offsets into one array."""
+    cdef size_t i
+    cdef int64_t base = offsets.back()
+    for i in range(1, more.size()):
+        offsets.push_back(base + more[i])
 
 
 cdef inline int flawed(Flaw* flaw, int kind, int side, int64_t got) noexcept nogil:
@@ -99,6 +111,40 @@ cdef class Forest:
         for i in range(self.term_feature.size()):
             numerical.add(self.term_feature[i])
         return numerical, categorical
+
+    cdef append(self, Forest other):
+        """Append the trees of another forest with the same features."""
+        cdef int64_t first_set = self.set_begin.size() - 1
+        cdef size_t i, first_node = self.nodes.size()
+        extend_offsets(self.node_begin, other.node_begin)
+        extend_offsets(self.leaf_begin, other.leaf_begin)
+        extend_offsets(self.set_begin, other.set_begin)
+        extend_offsets(self.linear_begin, other.linear_begin)
+        extend_offsets(self.term_begin, other.term_begin)
+        extend(self.nodes, other.nodes)
+        extend(self.leaf_value, other.leaf_value)
+        extend(self.set_words, other.set_words)
+        extend(self.linear_constant, other.linear_constant)
+        extend(self.term_feature, other.term_feature)
+        extend(self.term_coefficient, other.term_coefficient)
+        if first_set and other.set_begin.size() > 1:
+            for i in range(first_node, self.nodes.size()):
+                if self.nodes[i].decision & CATEGORICAL:
+                    self.nodes[i].threshold += first_set
+
+    cdef shrink(self):
+        """Give back the memory that the arrays do not fill."""
+        self.node_begin.shrink_to_fit()
+        self.nodes.shrink_to_fit()
+        self.leaf_begin.shrink_to_fit()
+        self.leaf_value.shrink_to_fit()
+        self.set_begin.shrink_to_fit()
+        self.set_words.shrink_to_fit()
+        self.linear_begin.shrink_to_fit()
+        self.linear_constant.shrink_to_fit()
+        self.term_begin.shrink_to_fit()
+        self.term_feature.shrink_to_fit()
+        self.term_coefficient.shrink_to_fit()
 
     cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil:
         """Prove that the nodes of a tree form one tree over its leaves and name real features and category sets.

@@ -1,7 +1,7 @@
 """Reads ``model.txt``: bytes in, a Forest and the facts around it out.
 
-One pass over the bytes with one cursor. What the reader accepts and refuses, and why, is written down in
-docs/model-format.md.
+One pass over the bytes; where there are many, threads read ranges of trees at the same time. What the reader accepts
+and refuses, and why, is written down in docs/model-format.md.
 """
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t
@@ -13,9 +13,16 @@ from fasttrees._numbers cimport PARSED, parse_int32
 from fasttrees._tree_block cimport TreeBlock
 
 import json
+from bisect import bisect_left
+from itertools import accumulate
 
 from fasttrees._objective import Objective
+from fasttrees._threads import available_cpus, run_ranges
 from fasttrees.errors import ModelFormatError
+
+cdef enum:
+    MIN_PART_SIZE = 1 << 19  # bytes of trees that are worth a thread
+    MIN_LEAF_SIZE = 16       # bytes that a leaf and its split take in a file at least, about
 
 HEADER_INTEGERS = (b"num_class", b"num_tree_per_iteration", b"label_index", b"max_feature_idx")
 HEADER_KEYS = frozenset((
@@ -139,59 +146,140 @@ cdef check_header(dict header, Py_ssize_t file_size):
 
 
 cdef class TreeReader:
-    """Reads tree blocks into a forest and proves that each has the size that the header states."""
+    """Reads tree blocks into a forest of their own and proves that each has the size that the header states."""
+    cdef Cursor cursor
     cdef Forest forest
     cdef TreeBlock tree
     cdef vector[int64_t] sizes  # by tree; empty if the header states none
 
-    def __init__(self, Forest forest, list sizes):
+    def __init__(self, Cursor cursor, Forest forest, list sizes):
+        self.cursor = cursor
         self.forest = forest
         self.tree = TreeBlock()
         self.sizes = sizes
 
-    cdef Py_ssize_t read(self, Cursor cursor) except -1 nogil:
-        """Read all trees from the cursor on; their number."""
-        cdef Py_ssize_t number = 0
+    cdef TreeReader copy(self, Py_ssize_t begin):
+        """A reader of the same file that begins elsewhere."""
+        forest = Forest(self.forest.n_features, self.forest.n_classes)
+        return TreeReader(Cursor(self.cursor.data, begin), forest, self.sizes)
+
+    cdef reserve(self, Py_ssize_t first, Py_ssize_t last):
+        """Make room for the leaves that trees `first` to `last`, which follow, say that they have."""
+        cdef Cursor cursor = Cursor(self.cursor.data, self.cursor.at - self.cursor.start)
+        cdef const char* begin
+        cdef const char* stop
+        cdef int32_t n_leaves
+        cdef size_t total = 0
+        cdef Py_ssize_t number
+        for number in range(first, last):
+            begin = cursor.at
+            if not 0 < self.sizes[number] <= cursor.end - begin:
+                break
+            cursor.pass_line()
+            if not cursor.starts_with(b"num_leaves=", 11) or (
+                parse_int32(cursor.at + 11, cursor.end, &n_leaves, &stop) != PARSED
+            ):
+                break
+            total += max(0, min(<int64_t> n_leaves, self.sizes[number] // MIN_LEAF_SIZE))
+            cursor.at = begin + self.sizes[number]
+        self.forest.nodes.reserve(total)
+        self.forest.leaf_value.reserve(total)
+
+    cdef Py_ssize_t read(self, Py_ssize_t first, Py_ssize_t last) except -1 nogil:
+        """Read from tree `first` to before tree `last`, or to the last that there is; the number of the next."""
+        cdef Py_ssize_t number = first
         cdef size_t line
         cdef int64_t begin, text_size, size
-        while starts_tree(cursor):
-            line = cursor.line
-            begin = cursor.offset()
-            cursor.pass_line()
+        while number < last and starts_tree(self.cursor):
+            line = self.cursor.line
+            begin = self.cursor.offset()
+            self.cursor.pass_line()
             self.tree.clear(number)
-            self.tree.read_block(cursor)
+            self.tree.read_block(self.cursor)
             self.tree.add_to(self.forest)
-            text_size = cursor.offset() - begin
-            cursor.pass_blank_lines()
-            size = cursor.offset() - begin
+            text_size = self.cursor.offset() - begin
+            self.cursor.pass_blank_lines()
+            size = self.cursor.offset() - begin
             # Blank lines behind the last tree may be the writer's way to set its trailer apart.
             if number < <Py_ssize_t> self.sizes.size() and size != self.sizes[number] and not (
-                text_size <= self.sizes[number] < size and not starts_tree(cursor)
+                text_size <= self.sizes[number] < size and not starts_tree(self.cursor)
             ):
                 with gil:
-                    raise ModelFormatError(f"{self.sizes[number]} bytes, as tree_sizes says", str(size), number, None,
-                                           line)
+                    raise ModelFormatError(
+                        f"{self.sizes[number]} bytes, as tree_sizes says", str(size), number, None, line
+                    )
             number += 1
-            if not (cursor.at_end() or starts_tree(cursor) or starts_trailer(cursor)):
+            if not (self.cursor.at_end() or starts_tree(self.cursor) or starts_trailer(self.cursor)):
                 with gil:
-                    raise ModelFormatError("the next tree or 'end of trees'", shown(cursor.take_line()), number - 1,
-                                           None, cursor.line - 1)
+                    raise ModelFormatError("the next tree or 'end of trees'", shown(self.cursor.take_line()),
+                                           number - 1, None, self.cursor.line - 1)
         return number
 
 
-cdef read_trees(Cursor cursor, Forest forest, dict header):
+def read_in_parts(TreeReader whole, list sizes):
+    """Read the trees in several threads, if the header is right about where they stand.
+
+    Returns whether that went well. If it did not, because of any flaw or because the trees are too few to divide,
+    nothing has been read: one thread may read up to the first flaw.
+    """
+    cdef TreeReader part
+    text_size = sum(sizes)
+    n_parts = min(available_cpus(), text_size // MIN_PART_SIZE)
+    if n_parts < 2 or min(sizes) < 1 or text_size > whole.cursor.end - whole.cursor.at:
+        return False
+    begins = list(accumulate(sizes, initial=whole.cursor.at - whole.cursor.start))
+    steps = [begins[0] + text_size * i // n_parts for i in range(1, n_parts)]
+    bounds = sorted({0, *(bisect_left(begins, step) for step in steps), len(sizes)})
+    parts = {}
+
+    def read_part(Py_ssize_t first, Py_ssize_t last):
+        cdef TreeReader part = whole.copy(begins[first])
+        cdef Py_ssize_t number
+        part.reserve(first, last if first else len(sizes))  # the others will be appended to the first
+        with nogil:
+            number = part.read(first, last)
+        if number == last and (
+            part.cursor.at - part.cursor.start == begins[last] if last < len(sizes) else not starts_tree(part.cursor)
+        ):
+            parts[first] = part
+
+    try:
+        run_ranges(read_part, bounds)
+    except ModelFormatError:
+        return False
+    if len(parts) < len(bounds) - 1:
+        return False
+    for first in sorted(parts):
+        part = parts.pop(first)
+        if first:
+            whole.forest.append(part.forest)
+        else:
+            whole.forest = part.forest
+        whole.cursor.line += part.cursor.line - 1
+        whole.cursor.at = part.cursor.at
+    return True
+
+
+cdef Forest read_trees(Cursor cursor, Forest forest, dict header):
+    """Read the tree blocks into a forest like `forest`, which is empty."""
     cdef Py_ssize_t number
-    value, sizes_line = header.get(b"tree_sizes", (b"", None))
-    sizes = [parse_integer(item, b"tree_sizes", sizes_line) for item in value.split(b" ") if item]
-    cdef TreeReader reader = TreeReader(forest, sizes)
-    with nogil:
-        number = reader.read(cursor)
+    value, line = header.get(b"tree_sizes", (b"", None))
+    sizes = [parse_integer(item, b"tree_sizes", line) for item in value.split(b" ") if item]
+    cdef TreeReader reader = TreeReader(cursor, forest, sizes)
+    if read_in_parts(reader, sizes):
+        number = len(sizes)
+    else:
+        reader.reserve(0, len(sizes))
+        with nogil:
+            number = reader.read(0, cursor.end - cursor.start)
     if not number and cursor.at_end():
         raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, cursor.line)
-    if sizes_line is not None and len(sizes) != number:
-        raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes", sizes_line)
+    if line is not None and len(sizes) != number:
+        raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes", line)
     if number % forest.n_classes:
         raise ModelFormatError(f"{forest.n_classes} trees in every iteration", f"{number} trees in all")
+    reader.forest.shrink()
+    return reader.forest
 
 
 def read_model(bytes data not None):
@@ -225,7 +313,7 @@ def read_model(bytes data not None):
     text = header[b"objective"][0].decode("utf-8", "replace") if b"objective" in header else None
     objective = Objective(text, n_classes)
     forest = Forest(n_features, n_classes)
-    read_trees(cursor, forest, header)
+    forest = read_trees(cursor, forest, header)
     trailer = read_trailer(cursor)
     facts = {
         "version": header[b"version"][0].decode() if b"version" in header else None,

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fasttrees.errors import InputError
 
-__all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads"]
+__all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads", "run_ranges"]
 
 MIN_ROWS_PER_THREAD = 1024  # below this, handing rows to a thread costs more than scoring them
 MIN_ROWS = 2 * MIN_ROWS_PER_THREAD  # below this, all rows are scored by the calling thread
@@ -102,7 +102,15 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
         work(0, n_rows)
         return
     n_ranges = min(resolve_n_threads(n_threads), n_rows // MIN_ROWS_PER_THREAD)
-    bounds = [n_rows * i // n_ranges for i in range(n_ranges + 1)]
+    run_ranges(work, [n_rows * i // n_ranges for i in range(n_ranges + 1)])
+
+
+def run_ranges(work: Callable[[int, int], object], bounds: list[int]) -> None:
+    """Call ``work(start, stop)`` for each two neighbours of `bounds`, each call in a thread of its own if there is one.
+
+    Returns, or raises an exception of any call, when all calls have ended.
+    """
+    n_ranges = len(bounds) - 1
     ranges = iter(list(itertools.pairwise(bounds)))
     ended = threading.Semaphore(0)
     errors: list[BaseException] = []
