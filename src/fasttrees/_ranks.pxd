@@ -42,15 +42,16 @@ cdef class Ranks:
     cdef vector[double] thresholds
     cdef vector[uint32_t] buckets              # by feature and bucket: thresholds in the buckets before
     cdef vector[Column] columns
-    cdef vector[Ranking] rankings              # by feature; only while a plan is made
-    cdef vector[uint32_t] column_of            # by feature, way and chunk; only while a plan is made
+    cdef const Node* first_node                # of the forest; only while a plan is made, like all below
+    cdef vector[uint32_t] node_ranks           # by numerical split: the place of its threshold
+    cdef vector[Ranking] rankings              # by feature
+    cdef vector[uint32_t] column_of            # by feature, way and chunk
 
     cdef Place place(self, const Node* node) noexcept nogil
     cdef forget_places(self)
     cdef find_thresholds(self, Forest forest)
     cdef make_buckets(self, RankedFeature* ranked)
     cdef make_columns(self, Forest forest)
-    cdef uint32_t rank_of(self, const Ranking& ranking, double value) noexcept nogil
 
 
 cdef inline int32_t bucket_of(double value, double low, double scale, double last_bucket) noexcept nogil:

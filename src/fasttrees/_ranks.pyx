@@ -5,9 +5,11 @@ number of thresholds that it exceeds; then ``value <= thresholds[k]`` is exactly
 with thresholds once, as a double, and the trees work on ranks. A rank fits a byte because a column of bytes stands for
 at most 255 thresholds of its feature: a feature with more has several columns, each with the rank cut to its range.
 """
-from libc.math cimport INFINITY, NAN, isfinite, isnan
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libcpp.algorithm cimport lower_bound, sort, unique
+from libc.math cimport INFINITY, isfinite, isnan
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from libcpp.algorithm cimport iter_swap, lower_bound, sort
+from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
 from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, MISSING_ZERO, Forest, Node
@@ -38,6 +40,62 @@ cdef inline double effective_threshold(double threshold) noexcept nogil:
     return threshold
 
 
+cdef class ThresholdNumbers:
+    """Numbers the different thresholds of all features in the order in which they come."""
+    cdef vector[double] thresholds
+    cdef vector[int32_t] features
+    cdef vector[uint32_t] slots  # a hash table: numbers from 1, or 0; at most half of it is used
+
+    def __init__(self):
+        self.slots.resize(1 << 10)
+
+    cdef uint32_t number_of(self, int32_t feature, double threshold) except? 0:
+        """The number of a threshold of a feature, a new one if need be. All NaNs are the same threshold."""
+        cdef size_t slot = self.slot_of(feature, threshold)
+        if self.slots[slot] == 0:
+            self.thresholds.push_back(threshold)
+            self.features.push_back(feature)
+            self.slots[slot] = self.thresholds.size()
+            if 2 * self.thresholds.size() > self.slots.size():
+                self.grow()
+            return self.thresholds.size() - 1
+        return self.slots[slot] - 1
+
+    cdef inline size_t slot_of(self, int32_t feature, double threshold) noexcept nogil:
+        """The slot that has the threshold's number or is free for it."""
+        cdef uint64_t bits = 0
+        cdef size_t slot
+        cdef uint32_t number
+        if not isnan(threshold):
+            memcpy(&bits, &threshold, sizeof(double))
+        bits = (bits ^ <uint64_t> feature * 0x9E3779B97F4A7C15ULL) * 0xD6E8FEB86659FD93ULL
+        slot = (bits ^ bits >> 32) & (self.slots.size() - 1)
+        while self.slots[slot]:
+            number = self.slots[slot] - 1
+            if self.features[number] == feature and (
+                self.thresholds[number] == threshold or (isnan(threshold) and isnan(self.thresholds[number]))
+            ):
+                break
+            slot = (slot + 1) & (self.slots.size() - 1)
+        return slot
+
+    cdef grow(self):
+        cdef size_t number, n_slots = 2 * self.slots.size()
+        self.slots.assign(n_slots, 0)
+        for number in range(self.thresholds.size()):
+            self.slots[self.slot_of(self.features[number], self.thresholds[number])] = number + 1
+
+
+cdef void sort_thresholds(vector[pair[double, uint32_t]]& own) noexcept nogil:
+    """Sort thresholds in ascending order; a threshold NaN, which no value is at most, goes first."""
+    cdef size_t i, n_nans = 0
+    for i in range(own.size()):
+        if isnan(own[i].first):
+            iter_swap(own.begin() + i, own.begin())
+            n_nans = 1
+    sort(own.begin() + n_nans, own.end())
+
+
 cdef class Ranks:
     """Ranks and columns for all numerical splits of a forest."""
 
@@ -57,50 +115,57 @@ cdef class Ranks:
     cdef Place place(self, const Node* node) noexcept nogil:
         """Column and rank of a numerical split."""
         cdef const Ranking* ranking = &self.rankings[node.feature]
-        cdef uint32_t rank = self.rank_of(ranking[0], effective_threshold(node.threshold))
+        cdef uint32_t rank = self.node_ranks[node - self.first_node]
         return Place(self.column_of[chunk_of(ranking[0], way_of(node.decision), rank)], rank % MAX_RANK)
 
     cdef forget_places(self):
         """Free what only :meth:`place` needs."""
+        vector[uint32_t]().swap(self.node_ranks)
         vector[Ranking]().swap(self.rankings)
         vector[uint32_t]().swap(self.column_of)
 
     cdef find_thresholds(self, Forest forest):
-        """Collect the sorted thresholds of each feature, padded for a binary search of a fixed number of steps."""
-        cdef const vector[Node]* nodes = &forest.nodes
-        cdef vector[vector[double]] found
-        cdef vector[double]* own
-        cdef vector[double].iterator last
-        cdef vector[uint8_t] has_nan
+        """Collect the sorted thresholds of each feature, padded for a binary search of a fixed number of steps.
+
+        Trees share most of their thresholds: each different one is numbered and sorted once.
+        """
+        cdef ThresholdNumbers numbers = ThresholdNumbers()
+        cdef vector[uint32_t] rank_of_number
+        cdef vector[pair[double, uint32_t]]* own
+        cdef vector[vector[pair[double, uint32_t]]] found
+        cdef const Node* node
+        cdef uint32_t number
         cdef size_t i
         cdef int32_t feature
         cdef RankedFeature ranked
-        found.resize(forest.n_features)
-        has_nan.resize(forest.n_features)
         self.rankings.resize(forest.n_features)
-        for i in range(nodes.size()):
-            if not nodes[0][i].decision & CATEGORICAL:
-                feature = nodes[0][i].feature
-                if isnan(nodes[0][i].threshold):
-                    has_nan[feature] = 1
-                else:
-                    found[feature].push_back(effective_threshold(nodes[0][i].threshold))
+        self.node_ranks.resize(forest.nodes.size())
+        self.first_node = forest.nodes.data()
+        for i in range(forest.nodes.size()):
+            node = &forest.nodes[i]
+            if not node.decision & CATEGORICAL:
+                self.node_ranks[i] = numbers.number_of(node.feature, effective_threshold(node.threshold))
+        found.resize(forest.n_features)
+        for number in range(numbers.thresholds.size()):
+            found[numbers.features[number]].push_back(pair[double, uint32_t](numbers.thresholds[number], number))
+        rank_of_number.resize(numbers.thresholds.size())
         for feature in range(forest.n_features):
             own = &found[feature]
+            sort_thresholds(own[0])
             self.rankings[feature].begin = self.thresholds.size()
-            if has_nan[feature]:
-                self.thresholds.push_back(NAN)  # no value is <= NaN: its place is before all others
-            sort(own.begin(), own.end())
-            last = unique(own.begin(), own.end())
-            self.thresholds.insert(self.thresholds.end(), own.begin(), last)
+            for i in range(own.size()):
+                self.thresholds.push_back(own[0][i].first)
+                rank_of_number[own[0][i].second] = i
             self.rankings[feature].end = self.thresholds.size()
-            vector[double]().swap(own[0])
             if self.rankings[feature].begin < self.rankings[feature].end:
                 ranked.feature = feature
                 ranked.threshold_begin = self.rankings[feature].begin
                 self.make_buckets(&ranked)
                 self.thresholds.resize(self.rankings[feature].end + (<int64_t> 1 << ranked.steps) - 1, INFINITY)
                 self.features.push_back(ranked)
+        for i in range(forest.nodes.size()):
+            if not forest.nodes[i].decision & CATEGORICAL:
+                self.node_ranks[i] = rank_of_number[self.node_ranks[i]]
 
     cdef make_buckets(self, RankedFeature* ranked):
         """Divide the range of a feature's thresholds into buckets of one width: the first step of a search.
@@ -140,14 +205,6 @@ cdef class Ranks:
         while (<int64_t> 1 << ranked.steps) - 1 < fullest:
             ranked.steps += 1
 
-    cdef uint32_t rank_of(self, const Ranking& ranking, double value) noexcept nogil:
-        """Number of the feature's thresholds that `value` exceeds; for a NaN, the place of the threshold NaN."""
-        cdef const double* begin = self.thresholds.data() + ranking.begin
-        cdef const double* end = self.thresholds.data() + ranking.end
-        if isnan(value):
-            return 0
-        return lower_bound(begin + isnan(begin[0]), end, value) - begin
-
     cdef make_columns(self, Forest forest):
         """Make the columns that splits need."""
         cdef const Node* node
@@ -155,7 +212,7 @@ cdef class Ranks:
         cdef Ranking* ranking
         cdef size_t i
         cdef int way
-        cdef uint32_t rank, n_thresholds, n_chunks, chunk, default_rank, zero_rank
+        cdef uint32_t n_thresholds, n_chunks, chunk, default_rank, zero_rank
         cdef int64_t table_size = 0
         for i in range(self.features.size()):
             ranking = &self.rankings[self.features[i].feature]
@@ -166,15 +223,14 @@ cdef class Ranks:
             node = &forest.nodes[i]
             if not node.decision & CATEGORICAL:
                 ranking = &self.rankings[node.feature]
-                rank = self.rank_of(ranking[0], effective_threshold(node.threshold))
-                self.column_of[chunk_of(ranking[0], way_of(node.decision), rank)] = 1
+                self.column_of[chunk_of(ranking[0], way_of(node.decision), self.node_ranks[i])] = 1
         for i in range(self.features.size()):
             ranked = &self.features[i]
             ranking = &self.rankings[ranked.feature]
             n_thresholds = ranking.end - ranking.begin
             n_chunks = count_chunks(ranking[0])
             ranked.column_begin = self.columns.size()
-            zero_rank = self.rank_of(ranking[0], 0.0)
+            zero_rank = rank_of(self.thresholds.data() + ranking.begin, self.thresholds.data() + ranking.end, 0.0)
             ranked.marks_zeros = False
             for way in range(N_WAYS):
                 # Where no missing type is set, a NaN is a zero.
@@ -187,6 +243,11 @@ cdef class Ranks:
                             Column(chunk * MAX_RANK, default_rank, default_rank if way in (1, 2) else zero_rank)
                         )
             ranked.column_end = self.columns.size()
+
+
+cdef inline uint32_t rank_of(const double* begin, const double* end, double value) noexcept nogil:
+    """Number of thresholds that `value`, which is not NaN, exceeds; a threshold NaN counts."""
+    return lower_bound(begin + isnan(begin[0]), end, value) - begin
 
 
 cdef inline uint32_t count_chunks(const Ranking& ranking) noexcept nogil:

@@ -35,7 +35,7 @@ def large_model(names: list[str]) -> tuple[bytes, list[int]]:
 
 def read_by(monkeypatch: pytest.MonkeyPatch, n_threads: int, text: bytes) -> tuple[bytes | str, list[bool]]:
     """Pickle the model, or take the error as text; and whether each reading in parts went well."""
-    whole = []
+    whole: list[bool] = []
 
     def read_in_parts(*arguments: object) -> bool:
         whole.append(original(*arguments))
