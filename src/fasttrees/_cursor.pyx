@@ -4,6 +4,9 @@ from libc.string cimport memcmp
 
 from fasttrees._lines cimport is_line_end, is_word_end, pass_line_end
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 
 cdef str shown(bytes text):
     """Text of a file for an error message: one short line."""
@@ -11,13 +14,13 @@ cdef str shown(bytes text):
 
 
 cdef class Cursor:
-    """A place in a model file, and the number of its line; the bytes must outlive it."""
+    """A place in the text of a model file, or in a piece of it, and the number of its line there."""
 
-    def __init__(self, bytes data not None, Py_ssize_t begin=0):
+    def __init__(self, bytes data not None, Py_ssize_t begin=0, Py_ssize_t end=PY_SSIZE_T_MAX):
         self.data = data
         self.start = data
         self.at = self.start + begin
-        self.end = self.start + len(data)
+        self.end = self.start + min(len(data), end)
         self.line = 1
 
     cdef bint at_end(self) noexcept nogil:

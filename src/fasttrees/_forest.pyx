@@ -112,8 +112,20 @@ cdef class Forest:
             numerical.add(self.term_feature[i])
         return numerical, categorical
 
+    cdef append_all(self, list others):
+        """Append the trees of other forests with the same features."""
+        cdef Forest other
+        cdef size_t n_nodes = self.nodes.size(), n_leaves = self.leaf_value.size()
+        for other in others:
+            n_nodes += other.nodes.size()
+            n_leaves += other.leaf_value.size()
+        self.nodes.reserve(n_nodes)
+        self.leaf_value.reserve(n_leaves)
+        for other in others:
+            self.append(other)
+        self.shrink()
+
     cdef append(self, Forest other):
-        """Append the trees of another forest with the same features."""
         cdef int64_t first_set = self.set_begin.size() - 1
         cdef size_t i, first_node = self.nodes.size()
         extend_offsets(self.node_begin, other.node_begin)

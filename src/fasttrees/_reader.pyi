@@ -1,8 +1,9 @@
 """Types of the compiled module."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from fasttrees._forest import Forest
 from fasttrees._objective import Objective
 
 def read_model(data: bytes) -> tuple[Forest, Objective, dict[str, Any]]: ...
+def read_model_file(file: BinaryIO) -> tuple[Forest, Objective, dict[str, Any]]: ...

@@ -12,7 +12,9 @@ from fasttrees._forest cimport Forest
 from fasttrees._numbers cimport PARSED, parse_int32
 from fasttrees._tree_block cimport TreeBlock
 
+import contextlib
 import json
+import os
 from bisect import bisect_left
 from itertools import accumulate
 
@@ -21,8 +23,7 @@ from fasttrees._threads import available_cpus, run_ranges
 from fasttrees.errors import ModelFormatError
 
 cdef enum:
-    MIN_PART_SIZE = 1 << 19  # bytes of trees that are worth a thread
-    MIN_LEAF_SIZE = 16       # bytes that a leaf and its split take in a file at least, about
+    PART_SIZE = 1 << 19  # bytes of trees that a thread reads at once
 
 HEADER_INTEGERS = (b"num_class", b"num_tree_per_iteration", b"label_index", b"max_feature_idx")
 HEADER_KEYS = frozenset((
@@ -158,32 +159,13 @@ cdef class TreeReader:
         self.tree = TreeBlock()
         self.sizes = sizes
 
-    cdef TreeReader copy(self, Py_ssize_t begin):
-        """A reader of the same file that begins elsewhere."""
-        forest = Forest(self.forest.n_features, self.forest.n_classes)
-        return TreeReader(Cursor(self.cursor.data, begin), forest, self.sizes)
-
-    cdef reserve(self, Py_ssize_t first, Py_ssize_t last):
-        """Make room for the leaves that trees `first` to `last`, which follow, say that they have."""
-        cdef Cursor cursor = Cursor(self.cursor.data, self.cursor.at - self.cursor.start)
-        cdef const char* begin
-        cdef const char* stop
-        cdef int32_t n_leaves
-        cdef size_t total = 0
-        cdef Py_ssize_t number
-        for number in range(first, last):
-            begin = cursor.at
-            if not 0 < self.sizes[number] <= cursor.end - begin:
-                break
-            cursor.pass_line()
-            if not cursor.starts_with(b"num_leaves=", 11) or (
-                parse_int32(cursor.at + 11, cursor.end, &n_leaves, &stop) != PARSED
-            ):
-                break
-            total += max(0, min(<int64_t> n_leaves, self.sizes[number] // MIN_LEAF_SIZE))
-            cursor.at = begin + self.sizes[number]
-        self.forest.nodes.reserve(total)
-        self.forest.leaf_value.reserve(total)
+    cdef join(self, list parts):
+        """Take over what readers of one part after another have read."""
+        cdef TreeReader part
+        self.forest.append_all([(<TreeReader> part).forest for part in parts])
+        line = self.cursor.line + sum([(<TreeReader> part).cursor.line - 1 for part in parts])
+        self.cursor = (<TreeReader> parts[len(parts) - 1]).cursor
+        self.cursor.line = line
 
     cdef Py_ssize_t read(self, Py_ssize_t first, Py_ssize_t last) except -1 nogil:
         """Read from tree `first` to before tree `last`, or to the last that there is; the number of the next."""
@@ -216,70 +198,109 @@ cdef class TreeReader:
         return number
 
 
-def read_in_parts(TreeReader whole, list sizes):
+def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
     """Read the trees in several threads, if the header is right about where they stand.
 
-    Returns whether that went well. If it did not, because of any flaw or because the trees are too few to divide,
-    nothing has been read: one thread may read up to the first flaw.
+    Returns whether that went well; the reader then stands behind the trees. If it did not, because of any flaw or
+    because the trees are too few to divide, nothing has been read: one thread may read up to the first flaw.
+
+    Parameters
+    ----------
+    reader : TreeReader
+        At the first tree.
+    file : int or None
+        The file's descriptor if the reader has the beginning of the text only.
+    file_size : int
     """
-    cdef TreeReader part
-    text_size = sum(sizes)
-    n_parts = min(available_cpus(), text_size // MIN_PART_SIZE)
-    if n_parts < 2 or min(sizes) < 1 or text_size > whole.cursor.end - whole.cursor.at:
+    cdef list sizes = reader.sizes
+    cdef Py_ssize_t text_size = sum(sizes)
+    n_threads = available_cpus()
+    n_parts = text_size // PART_SIZE
+    if n_parts < 2 or min(sizes) < 1 or (n_threads < 2 and file is None):
         return False
-    begins = list(accumulate(sizes, initial=whole.cursor.at - whole.cursor.start))
+    begins = list(accumulate(sizes, initial=reader.cursor.at - reader.cursor.start))
+    if begins[len(sizes)] > file_size:
+        return False
     steps = [begins[0] + text_size * i // n_parts for i in range(1, n_parts)]
     bounds = sorted({0, *(bisect_left(begins, step) for step in steps), len(sizes)})
+    begins[len(sizes)] = file_size  # the last part goes on to the end of the file
     parts = {}
 
     def read_part(Py_ssize_t first, Py_ssize_t last):
-        cdef TreeReader part = whole.copy(begins[first])
+        cdef Cursor cursor
+        cdef TreeReader part
         cdef Py_ssize_t number
-        part.reserve(first, last if first else len(sizes))  # the others will be appended to the first
+        if file is None:
+            cursor = Cursor(reader.cursor.data, begins[first], begins[last])
+        else:
+            cursor = Cursor(os.pread(file, begins[last] - begins[first], begins[first]))
+        part = TreeReader(cursor, Forest(reader.forest.n_features, reader.forest.n_classes), sizes)
         with nogil:
             number = part.read(first, last)
-        if number == last and (
-            part.cursor.at - part.cursor.start == begins[last] if last < len(sizes) else not starts_tree(part.cursor)
-        ):
+        if number == last and (cursor.at_end() if last < len(sizes) else not starts_tree(cursor)):
             parts[first] = part
 
     try:
-        run_ranges(read_part, bounds)
+        run_ranges(read_part, bounds, n_threads)
     except ModelFormatError:
         return False
     if len(parts) < len(bounds) - 1:
         return False
-    for first in sorted(parts):
-        part = parts.pop(first)
-        if first:
-            whole.forest.append(part.forest)
-        else:
-            whole.forest = part.forest
-        whole.cursor.line += part.cursor.line - 1
-        whole.cursor.at = part.cursor.at
+    read = [parts[first] for first in sorted(parts)]
+    reader.join(read)
     return True
 
 
-cdef Forest read_trees(Cursor cursor, Forest forest, dict header):
-    """Read the tree blocks into a forest like `forest`, which is empty."""
+cdef tuple read(Cursor cursor, file, Py_ssize_t file_size):
+    """Read a model from its text, or from a file of which the cursor has the beginning: then None if that fails."""
+    cursor.pass_blank_lines()
+    line = cursor.line
+    first = cursor.take_line()
+    if first != b"tree":
+        raise ModelFormatError("'tree', the first line of a LightGBM model", shown(first), None, None, line)
+    header = read_header(cursor)
+    n_classes, n_features = check_header(header, file_size)
+    text = header[b"objective"][0].decode("utf-8", "replace") if b"objective" in header else None
+    objective = Objective(text, n_classes)
+    cdef TreeReader reader = TreeReader(cursor, Forest(n_features, n_classes), read_tree_sizes(header))
     cdef Py_ssize_t number
-    value, line = header.get(b"tree_sizes", (b"", None))
-    sizes = [parse_integer(item, b"tree_sizes", line) for item in value.split(b" ") if item]
-    cdef TreeReader reader = TreeReader(cursor, forest, sizes)
-    if read_in_parts(reader, sizes):
-        number = len(sizes)
+    if read_in_parts(reader, file, file_size):
+        number = reader.sizes.size()
+    elif file is not None:
+        return None
     else:
-        reader.reserve(0, len(sizes))
         with nogil:
-            number = reader.read(0, cursor.end - cursor.start)
-    if not number and cursor.at_end():
-        raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, cursor.line)
-    if line is not None and len(sizes) != number:
-        raise ModelFormatError(f"{len(sizes)} trees, as tree_sizes says", str(number), None, "tree_sizes", line)
-    if number % forest.n_classes:
-        raise ModelFormatError(f"{forest.n_classes} trees in every iteration", f"{number} trees in all")
-    reader.forest.shrink()
-    return reader.forest
+            number = reader.read(0, file_size)
+        reader.forest.shrink()
+    check_tree_count(reader, number, header)
+    trailer = read_trailer(reader.cursor)
+    facts = {
+        "version": header[b"version"][0].decode() if b"version" in header else None,
+        "average_output": b"average_output" in header,
+        "feature_names": header[b"feature_names"][0],
+        "feature_infos": header[b"feature_infos"][0],
+        **trailer,
+    }
+    return reader.forest, objective, facts
+
+
+cdef list read_tree_sizes(dict header):
+    text, line = header.get(b"tree_sizes", (b"", None))
+    return [parse_integer(item, b"tree_sizes", line) for item in text.split(b" ") if item]
+
+
+cdef check_tree_count(TreeReader reader, Py_ssize_t number, dict header):
+    cdef int n_classes = reader.forest.n_classes
+    if not number and reader.cursor.at_end():
+        line = reader.cursor.line
+        raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, line)
+    if b"tree_sizes" in header and <Py_ssize_t> reader.sizes.size() != number:
+        line = header[b"tree_sizes"][1]
+        raise ModelFormatError(
+            f"{reader.sizes.size()} trees, as tree_sizes says", str(number), None, "tree_sizes", line
+        )
+    if number % n_classes:
+        raise ModelFormatError(f"{n_classes} trees in every iteration", f"{number} trees in all")
 
 
 def read_model(bytes data not None):
@@ -302,24 +323,34 @@ def read_model(bytes data not None):
     ModelFormatError
         If anything in the file is not as LightGBM writes it.
     """
-    cdef Cursor cursor = Cursor(data)
-    cursor.pass_blank_lines()
-    line = cursor.line
-    first = cursor.take_line()
-    if first != b"tree":
-        raise ModelFormatError("'tree', the first line of a LightGBM model", shown(first), None, None, line)
-    header = read_header(cursor)
-    n_classes, n_features = check_header(header, len(data))
-    text = header[b"objective"][0].decode("utf-8", "replace") if b"objective" in header else None
-    objective = Objective(text, n_classes)
-    forest = Forest(n_features, n_classes)
-    forest = read_trees(cursor, forest, header)
-    trailer = read_trailer(cursor)
-    facts = {
-        "version": header[b"version"][0].decode() if b"version" in header else None,
-        "average_output": b"average_output" in header,
-        "feature_names": header[b"feature_names"][0],
-        "feature_infos": header[b"feature_infos"][0],
-        **trailer,
-    }
-    return forest, objective, facts
+    return read(Cursor(data), None, len(data))
+
+
+def read_model_file(file):
+    """Read a model from a file: a large one piece by piece, so that its text is never in memory as a whole.
+
+    Parameters
+    ----------
+    file : binary file, at its start
+
+    Returns
+    -------
+    forest, objective, facts
+        As :func:`read_model` does.
+
+    Raises
+    ------
+    ModelFormatError
+        If anything in the file is not as LightGBM writes it.
+    OSError
+        If the file cannot be read.
+    """
+    descriptor = file.fileno()
+    size = os.fstat(descriptor).st_size
+    if size >= 2 * PART_SIZE:
+        # What is wrong with the file, if anything, is found in its whole text below.
+        with contextlib.suppress(ModelFormatError):
+            model = read(Cursor(os.pread(descriptor, PART_SIZE, 0)), descriptor, size)
+            if model is not None:
+                return model
+    return read_model(file.read())

@@ -102,11 +102,11 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
         work(0, n_rows)
         return
     n_ranges = min(resolve_n_threads(n_threads), n_rows // MIN_ROWS_PER_THREAD)
-    run_ranges(work, [n_rows * i // n_ranges for i in range(n_ranges + 1)])
+    run_ranges(work, [n_rows * i // n_ranges for i in range(n_ranges + 1)], n_ranges)
 
 
-def run_ranges(work: Callable[[int, int], object], bounds: list[int]) -> None:
-    """Call ``work(start, stop)`` for each two neighbours of `bounds`, each call in a thread of its own if there is one.
+def run_ranges(work: Callable[[int, int], object], bounds: list[int], n_threads: int) -> None:
+    """Call ``work(start, stop)`` for each two neighbours of `bounds`, in up to `n_threads` threads.
 
     Returns, or raises an exception of any call, when all calls have ended.
     """
@@ -126,7 +126,7 @@ def run_ranges(work: Callable[[int, int], object], bounds: list[int]) -> None:
 
     # No more threads, by a limit or because the interpreter shuts down: those that there are take all ranges.
     with contextlib.suppress(RuntimeError):
-        for _ in range(n_ranges - 1):
+        for _ in range(min(n_threads, n_ranges) - 1):
             _pool().submit(take_ranges)
     take_ranges()
     for _ in range(n_ranges):

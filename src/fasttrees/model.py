@@ -9,13 +9,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fasttrees._engine import Evaluator, Output
-from fasttrees._reader import read_model
+from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
 from fasttrees.errors import InputError, ModelFormatError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from fasttrees._forest import Forest
+    from fasttrees._objective import Objective
 
 __all__ = ["Model", "load", "loads"]
 
@@ -39,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         If it is not a whole and sound model; the error says where.
     """
     with open(path, "rb") as file:
-        return loads(file.read())
+        return _model(read_model_file(file))
 
 
 def loads(text: str | bytes | bytearray | memoryview) -> Model:
@@ -64,7 +67,11 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
         data = text if isinstance(text, bytes) else bytes(memoryview(text))
     except UnicodeEncodeError as error:
         raise ModelFormatError("text", f"a lone surrogate at character {error.start}") from error
-    forest, objective, facts = read_model(data)
+    return _model(read_model(data))
+
+
+def _model(parts: tuple[Forest, Objective, dict[str, Any]]) -> Model:
+    forest, objective, facts = parts
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
 
 

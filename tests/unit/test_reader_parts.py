@@ -123,3 +123,41 @@ def test_an_error_in_the_trailer_has_its_line(monkeypatch: pytest.MonkeyPatch) -
     message, was_divided = read_by(monkeypatch, 4, changed)
     assert was_divided == [True]
     assert message == read_by(monkeypatch, 1, changed)[0]
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_a_file_is_read_piece_by_piece(n_threads: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    text, begins = large_model(["numerical", "categorical", "linear"])
+    alone, _ = read_by(monkeypatch, 1, text)
+    monkeypatch.setattr(_reader, "available_cpus", lambda: n_threads)
+    monkeypatch.setattr(_reader, "read_model", None)  # which takes the whole text
+    path.write_bytes(text)
+    assert pickle.dumps(fasttrees.load(path)) == alone
+    path.write_bytes(text[: begins[-1]])
+    assert fasttrees.load(path).num_trees() == len(begins) - 1
+
+
+def test_a_file_that_cannot_be_read_piece_by_piece_is_read_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    text, begins = large_model(["numerical", "categorical"])
+    names = b" ".join(b"feature_with_a_long_name_%d" % i for i in range(40_000))
+    many_features = re.sub(rb"feature_(names|infos)=.*", rb"feature_\1=" + names, text).replace(
+        b"max_feature_idx=4", b"max_feature_idx=39999"
+    )
+    for changed in (text.replace(b"\n", b"\r\n"), re.sub(rb"tree_sizes=.*\n", b"", text), many_features):
+        path.write_bytes(changed)
+        assert pickle.dumps(fasttrees.load(path)) == pickle.dumps(fasttrees.loads(changed))
+    for changed in (
+        text[: begins[-2]],
+        text[: begins[-1] - 200],
+        text.replace(b"num_class=1", b"num_class=x"),
+        text[: begins[99]] + b"\n" + text[begins[99] :],
+        text + b"parameters:\n",
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(fasttrees.ModelFormatError) as from_text:
+            fasttrees.loads(changed)
+        with pytest.raises(fasttrees.ModelFormatError) as from_file:
+            fasttrees.load(path)
+        assert str(from_file.value) == str(from_text.value)
