@@ -15,7 +15,7 @@ from fasttrees._tree_block cimport TreeBlock
 import contextlib
 import json
 import os
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from fasttrees._objective import Objective
@@ -23,7 +23,7 @@ from fasttrees._threads import available_cpus, run_ranges
 from fasttrees.errors import ModelFormatError
 
 cdef enum:
-    PART_SIZE = 1 << 19  # bytes of trees that a thread reads at once
+    PIECE_SIZE = 1 << 19  # bytes of trees that are worth a thread, and that it reads from a file at once
 
 HEADER_INTEGERS = (b"num_class", b"num_tree_per_iteration", b"label_index", b"max_feature_idx")
 HEADER_KEYS = frozenset((
@@ -159,13 +159,22 @@ cdef class TreeReader:
         self.tree = TreeBlock()
         self.sizes = sizes
 
+    cdef go_on(self, Cursor cursor):
+        """Go on with a piece of text that follows."""
+        if self.cursor is not None:
+            cursor.line = self.cursor.line
+        self.cursor = cursor
+
     cdef join(self, list parts):
         """Take over what readers of one part after another have read."""
         cdef TreeReader part
-        self.forest.append_all([(<TreeReader> part).forest for part in parts])
-        line = self.cursor.line + sum([(<TreeReader> part).cursor.line - 1 for part in parts])
-        self.cursor = (<TreeReader> parts[len(parts) - 1]).cursor
+        cdef size_t line = self.cursor.line
+        for part in parts:
+            line += part.cursor.line - 1
+            self.cursor = part.cursor
         self.cursor.line = line
+        self.forest = (<TreeReader> parts[0]).forest
+        self.forest.append_all([(<TreeReader> part).forest for part in parts[1:]])
 
     cdef Py_ssize_t read(self, Py_ssize_t first, Py_ssize_t last) except -1 nogil:
         """Read from tree `first` to before tree `last`, or to the last that there is; the number of the next."""
@@ -214,40 +223,40 @@ def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
     """
     cdef list sizes = reader.sizes
     cdef Py_ssize_t text_size = sum(sizes)
-    n_threads = available_cpus()
-    n_parts = text_size // PART_SIZE
-    if n_parts < 2 or min(sizes) < 1 or (n_threads < 2 and file is None):
+    cdef Py_ssize_t n_parts = min(available_cpus(), text_size // PIECE_SIZE)
+    if n_parts < (2 if file is None else 1) or min(sizes) < 1:
         return False
-    begins = list(accumulate(sizes, initial=reader.cursor.at - reader.cursor.start))
+    cdef list begins = list(accumulate(sizes, initial=reader.cursor.at - reader.cursor.start))
     if begins[len(sizes)] > file_size:
         return False
     steps = [begins[0] + text_size * i // n_parts for i in range(1, n_parts)]
     bounds = sorted({0, *(bisect_left(begins, step) for step in steps), len(sizes)})
-    begins[len(sizes)] = file_size  # the last part goes on to the end of the file
+    begins[len(sizes)] = file_size  # the last piece goes on to the end of the file
     parts = {}
 
     def read_part(Py_ssize_t first, Py_ssize_t last):
-        cdef Cursor cursor
-        cdef TreeReader part
-        cdef Py_ssize_t number
-        if file is None:
-            cursor = Cursor(reader.cursor.data, begins[first], begins[last])
-        else:
-            cursor = Cursor(os.pread(file, begins[last] - begins[first], begins[first]))
-        part = TreeReader(cursor, Forest(reader.forest.n_features, reader.forest.n_classes), sizes)
-        with nogil:
-            number = part.read(first, last)
-        if number == last and (cursor.at_end() if last < len(sizes) else not starts_tree(cursor)):
-            parts[first] = part
+        cdef TreeReader part = TreeReader(None, Forest(reader.forest.n_features, reader.forest.n_classes), sizes)
+        cdef Py_ssize_t begin = first, end = last, number
+        while begin < last:
+            if file is None:
+                part.go_on(Cursor(reader.cursor.data, begins[begin], begins[end]))
+            else:
+                end = min(last, max(begin + 1, bisect_right(begins, begins[begin] + PIECE_SIZE) - 1))
+                part.go_on(Cursor(os.pread(file, begins[end] - begins[begin], begins[begin])))
+            with nogil:
+                number = part.read(begin, end)
+            if number < end or (not part.cursor.at_end() if end < len(sizes) else starts_tree(part.cursor)):
+                return
+            begin = end
+        parts[first] = part
 
     try:
-        run_ranges(read_part, bounds, n_threads)
+        run_ranges(read_part, bounds, n_parts)
     except ModelFormatError:
         return False
     if len(parts) < len(bounds) - 1:
         return False
-    read = [parts[first] for first in sorted(parts)]
-    reader.join(read)
+    reader.join([parts[first] for first in bounds[:len(bounds) - 1]])
     return True
 
 
@@ -347,10 +356,10 @@ def read_model_file(file):
     """
     descriptor = file.fileno()
     size = os.fstat(descriptor).st_size
-    if size >= 2 * PART_SIZE:
+    if size >= 2 * PIECE_SIZE:
         # What is wrong with the file, if anything, is found in its whole text below.
         with contextlib.suppress(ModelFormatError):
-            model = read(Cursor(os.pread(descriptor, PART_SIZE, 0)), descriptor, size)
+            model = read(Cursor(os.pread(descriptor, PIECE_SIZE, 0)), descriptor, size)
             if model is not None:
                 return model
     return read_model(file.read())
