@@ -52,6 +52,7 @@ cdef class Forest:
     cdef vector[double] term_coefficient
 
     cdef Py_ssize_t tree_count(self) noexcept nogil
+    cdef reserve(self, size_t n_leaves)
     cdef append_all(self, list others)
     cdef append(self, Forest other)
     cdef shrink(self)

@@ -112,10 +112,15 @@ cdef class Forest:
             numerical.add(self.term_feature[i])
         return numerical, categorical
 
+    cdef reserve(self, size_t n_leaves):
+        """Make room for some leaves and their splits."""
+        self.nodes.reserve(n_leaves)
+        self.leaf_value.reserve(n_leaves)
+
     cdef append_all(self, list others):
-        """Append the trees of other forests with the same features."""
+        """Append the trees of other forests with the same features to this one, which is empty."""
         cdef Forest other
-        cdef size_t n_nodes = self.nodes.size(), n_leaves = self.leaf_value.size()
+        cdef size_t n_nodes = 0, n_leaves = 0
         for other in others:
             n_nodes += other.nodes.size()
             n_leaves += other.leaf_value.size()

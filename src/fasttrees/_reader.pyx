@@ -23,6 +23,7 @@ from fasttrees._threads import available_cpus, run_ranges
 from fasttrees.errors import ModelFormatError
 
 cdef enum:
+    LEAF_SIZE = 64        # bytes that a leaf and its split take in a file, or more
     PIECE_SIZE = 1 << 19  # bytes of trees that are worth a thread, and that it reads from a file at once
 
 HEADER_INTEGERS = (b"num_class", b"num_tree_per_iteration", b"label_index", b"max_feature_idx")
@@ -173,8 +174,7 @@ cdef class TreeReader:
             line += part.cursor.line - 1
             self.cursor = part.cursor
         self.cursor.line = line
-        self.forest = (<TreeReader> parts[0]).forest
-        self.forest.append_all([(<TreeReader> part).forest for part in parts[1:]])
+        self.forest.append_all([(<TreeReader> part).forest for part in parts])
 
     cdef Py_ssize_t read(self, Py_ssize_t first, Py_ssize_t last) except -1 nogil:
         """Read from tree `first` to before tree `last`, or to the last that there is; the number of the next."""
@@ -237,6 +237,7 @@ def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
     def read_part(Py_ssize_t first, Py_ssize_t last):
         cdef TreeReader part = TreeReader(None, Forest(reader.forest.n_features, reader.forest.n_classes), sizes)
         cdef Py_ssize_t begin = first, end = last, number
+        part.forest.reserve((begins[last] - begins[first]) // LEAF_SIZE)
         while begin < last:
             if file is None:
                 part.go_on(Cursor(reader.cursor.data, begins[begin], begins[end]))
