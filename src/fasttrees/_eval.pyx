@@ -10,6 +10,7 @@ from fasttrees._blocks cimport evaluate_blocks
 from fasttrees._forest cimport Forest
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport Plan
+from fasttrees._row_plan cimport RowPlan
 from fasttrees._rows cimport RowBuffer, format_of, overlap
 from fasttrees._walk cimport Job, walk_rows
 
@@ -39,7 +40,8 @@ cdef class Evaluator:
     cdef readonly Forest forest
     cdef readonly Objective objective
     cdef readonly bint average_output
-    cdef Plan plan  # made when the first batch needs it
+    cdef Plan plan         # made when the first batch needs it
+    cdef RowPlan row_plan  # made when the first few rows need it
 
     def __init__(self, Forest forest not None, Objective objective not None, bint average_output):
         self.forest = forest
@@ -49,7 +51,8 @@ cdef class Evaluator:
     @property
     def nbytes(self):
         """Bytes of memory that the model's arrays hold now; the first batch adds its plan."""
-        return self.forest.nbytes + (0 if self.plan is None else self.plan.nbytes)
+        plans = [plan.nbytes for plan in (self.plan, self.row_plan) if plan is not None]
+        return self.forest.nbytes + sum(plans)
 
     def evaluate(
         self, RowBuffer rows not None, out, int first_iteration, int n_iterations, Output output, Py_ssize_t start,
@@ -71,7 +74,10 @@ cdef class Evaluator:
         """
         cdef Job job
         cdef Py_buffer view
-        cdef Plan plan = self.plan  # held, for another thread may set it while this one runs without the GIL
+        # Held, for another thread may set them while this one runs without the GIL.
+        cdef Plan plan = self.plan
+        cdef RowPlan row_plan = self.row_plan
+        cdef bint walks = stop - start < WALK_ROWS
         cdef bint done
         cdef int n_classes = self.forest.n_classes
         if rows.rows.n_columns != self.forest.n_features:
@@ -114,14 +120,16 @@ cdef class Evaluator:
                 job.leaves = <int32_t*> view.buf
             else:
                 job.scores = <double*> view.buf
-            if stop - start >= WALK_ROWS and plan is None:
-                plan = Plan(self.forest)
-                self.plan = plan
+            if walks and row_plan is None:
+                row_plan = self.row_plan = RowPlan(self.forest)
+            walks = walks and row_plan.fits
+            if not walks and plan is None:
+                plan = self.plan = Plan(self.forest)
             with nogil:
-                if stop - start >= WALK_ROWS:
-                    done = evaluate_blocks(self.forest, plan, self.objective, &job, start, stop)
+                if walks:
+                    done = walk_rows(self.forest, row_plan, self.objective, &job, start, stop)
                 else:
-                    done = walk_rows(self.forest, self.objective, &job, start, stop)
+                    done = evaluate_blocks(self.forest, plan, self.objective, &job, start, stop)
             if not done:
                 raise MemoryError("no memory for the scratch of one block of rows")
         finally:
