@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fasttrees import _cpu
 
-__all__ = ["BUILDS", "Evaluator", "Output", "usable_builds"]
+__all__ = ["BUILDS", "Evaluator", "Output", "RowScorer", "usable_builds"]
 
 #: Builds from the most to the least demanding: module and what it needs of the processor.
 BUILDS: dict[str, Callable[[], bool]] = {
@@ -28,7 +28,7 @@ def usable_builds() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from fasttrees._eval import Evaluator, Output
+    from fasttrees._eval import Evaluator, Output, RowScorer
 else:
     _build = import_module(f"fasttrees.{usable_builds()[0]}")
-    Evaluator, Output = _build.Evaluator, _build.Output
+    Evaluator, Output, RowScorer = _build.Evaluator, _build.Output, _build.RowScorer

@@ -1,6 +1,8 @@
 """Types of the compiled module; its other builds (_eval_avx2, _eval_avx512) have the same."""
 
+from collections.abc import Callable
 from enum import IntFlag
+from typing import Any
 
 from typing_extensions import Buffer
 
@@ -20,6 +22,15 @@ class Evaluator:
     def __init__(self, forest: Forest, objective: Objective, average_output: bool) -> None: ...
     @property
     def nbytes(self) -> int: ...
+    def iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]: ...
+    def score_few(
+        self,
+        data: Any,
+        empty: Callable[[Any], Any],
+        start_iteration: int,
+        num_iteration: int | None,
+        raw_score: bool,
+    ) -> Any: ...
     def evaluate(
         self,
         rows: RowBuffer,
@@ -30,3 +41,9 @@ class Evaluator:
         start: int,
         stop: int,
     ) -> None: ...
+
+class RowScorer:
+    def __init__(
+        self, evaluator: Evaluator, start_iteration: int, num_iteration: int | None, raw_score: bool
+    ) -> None: ...
+    def score(self, row: Any) -> float | tuple[float, ...]: ...

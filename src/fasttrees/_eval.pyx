@@ -3,21 +3,29 @@
 The kernels are inline functions of _blocks.pxd, _walk.pxd and _kernels.pxd, so that each build of this module, for
 each level of processors, compiles its own.
 """
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
 
 from fasttrees._blocks cimport evaluate_blocks
 from fasttrees._forest cimport Forest
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport Plan
 from fasttrees._row_plan cimport RowPlan
-from fasttrees._rows cimport RowBuffer, format_of, overlap
+from fasttrees._rows cimport RowBuffer, Rows, find_rows, format_of, overlap, type_code
 from fasttrees._walk cimport Job, walk_rows
 
 from fasttrees.errors import InputError, InputTypeError
 
+cdef extern from "Python.h":
+    Py_ssize_t PyNumber_AsSsize_t(object number, void* overflow_error) except? -1
+
 cdef enum:
-    WALK_ROWS = 8  # batches of fewer rows are walked row by row
+    WALK_ROWS = 8         # batches of fewer rows are walked row by row
+    WALKS_WITH_GIL = 512  # so many trees are walked sooner than the GIL is released and taken again
 
 
 cpdef enum Output:
@@ -54,6 +62,96 @@ cdef class Evaluator:
         plans = [plan.nbytes for plan in (self.plan, self.row_plan) if plan is not None]
         return self.forest.nbytes + sum(plans)
 
+    def iterations(self, start_iteration, num_iteration):
+        """Cut a range of iterations to those that the model has, as LightGBM does: the first, and how many."""
+        cdef int64_t first, count
+        self.cut_iterations(start_iteration, num_iteration, &first, &count)
+        return first, count
+
+    cdef int cut_iterations(self, start_iteration, num_iteration, int64_t* first, int64_t* count) except -1:
+        cdef int64_t n_iterations = self.forest.tree_count() // self.forest.n_classes
+        # Without an exception to raise, numbers beyond 64 bits are cut to them.
+        first[0] = min(max(<int64_t> PyNumber_AsSsize_t(start_iteration, NULL), 0), n_iterations)
+        count[0] = 0 if num_iteration is None else PyNumber_AsSsize_t(num_iteration, NULL)
+        count[0] = min(count[0] if count[0] > 0 else n_iterations, n_iterations - first[0])
+        return 0
+
+    cdef Job job_for(self, int64_t first_iteration, int64_t n_iterations, Output output) noexcept:
+        """What to compute, but for the rows and the memory that the results go to."""
+        cdef Job job
+        memset(&job, 0, sizeof(job))
+        job.n_classes = self.forest.n_classes
+        job.first_tree = first_iteration * job.n_classes
+        job.last_tree = job.first_tree + n_iterations * job.n_classes
+        job.n_outputs = job.last_tree - job.first_tree if output == LEAVES else job.n_classes
+        job.transforms = output == SCORES
+        job.divisor = n_iterations if self.average_output and output == SCORES else 1.0
+        return job
+
+    cdef int run(self, const Job* job, Py_ssize_t start, Py_ssize_t stop) except -1:
+        """Compute for some rows; without the GIL if that takes long enough to be worth it."""
+        # Held, for another thread may set them while this one runs without the GIL.
+        cdef Plan plan = self.plan
+        cdef RowPlan row_plan = self.row_plan
+        cdef Py_ssize_t n_rows = stop - start
+        cdef bint walks = n_rows < WALK_ROWS
+        cdef bint done
+        if walks and row_plan is None:
+            row_plan = self.row_plan = RowPlan(self.forest)
+        if walks and row_plan.fits:
+            if n_rows * (job.last_tree - job.first_tree) <= WALKS_WITH_GIL:
+                done = walk_rows(self.forest, row_plan, self.objective, job, start, stop)
+            else:
+                with nogil:
+                    done = walk_rows(self.forest, row_plan, self.objective, job, start, stop)
+        else:
+            if plan is None:
+                plan = self.plan = Plan(self.forest)
+            with nogil:
+                done = evaluate_blocks(self.forest, plan, self.objective, job, start, stop)
+        if not done:
+            raise MemoryError("no memory for the scratch of one block of rows")
+        return 0
+
+    def score_few(self, data, empty, start_iteration, num_iteration, bint raw_score):
+        """Score a few rows, sooner than :meth:`evaluate`; None if these are not few rows that can be read in place.
+
+        Parameters
+        ----------
+        data : object with the buffer protocol
+        empty : callable
+            Makes the array of scores from its shape, as ``numpy.empty``.
+        start_iteration, num_iteration : int, and int or None
+        raw_score : bool
+        """
+        cdef Py_buffer view, out
+        cdef Rows rows
+        cdef Job job
+        cdef int64_t first, count
+        try:
+            PyObject_GetBuffer(data, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+        except (BufferError, TypeError, ValueError):
+            return None
+        try:
+            if not find_rows(&view, &rows) or not 0 < rows.n_rows < WALK_ROWS \
+                    or rows.n_columns != self.forest.n_features:
+                return None
+            self.cut_iterations(start_iteration, num_iteration, &first, &count)
+            job = self.job_for(first, count, RAW_SCORES if raw_score else SCORES)
+            job.rows = rows
+            scores = empty(rows.n_rows) if job.n_classes == 1 else empty((rows.n_rows, job.n_classes))
+            PyObject_GetBuffer(scores, &out, PyBUF_WRITABLE)
+            try:
+                if out.len != rows.n_rows * job.n_classes * <Py_ssize_t> sizeof(double):
+                    raise InputTypeError(f"expected {rows.n_rows} x {job.n_classes} doubles, got {out.len} bytes")
+                job.scores = <double*> out.buf
+                self.run(&job, 0, rows.n_rows)
+            finally:
+                PyBuffer_Release(&out)
+        finally:
+            PyBuffer_Release(&view)
+        return scores
+
     def evaluate(
         self, RowBuffer rows not None, out, int first_iteration, int n_iterations, Output output, Py_ssize_t start,
         Py_ssize_t stop,
@@ -74,31 +172,18 @@ cdef class Evaluator:
         """
         cdef Job job
         cdef Py_buffer view
-        # Held, for another thread may set them while this one runs without the GIL.
-        cdef Plan plan = self.plan
-        cdef RowPlan row_plan = self.row_plan
-        cdef bint walks = stop - start < WALK_ROWS
-        cdef bint done
-        cdef int n_classes = self.forest.n_classes
         if rows.rows.n_columns != self.forest.n_features:
             raise InputError(
                 f"The number of features in data ({rows.rows.n_columns}) is not the same as it was in training data "
                 f"({self.forest.n_features})."
             )
         if not (0 <= first_iteration and 0 <= n_iterations
-                and (<int64_t> first_iteration + n_iterations) * n_classes <= self.forest.tree_count()):
+                and (<int64_t> first_iteration + n_iterations) * self.forest.n_classes <= self.forest.tree_count()):
             raise InputError(f"no such iterations: {n_iterations} from {first_iteration}")
         if not 0 <= start <= stop <= rows.rows.n_rows:
             raise InputError(f"no such rows: {start} to {stop}")
+        job = self.job_for(first_iteration, n_iterations, output)
         job.rows = rows.rows
-        job.first_tree = <int64_t> first_iteration * n_classes
-        job.last_tree = job.first_tree + <int64_t> n_iterations * n_classes
-        job.n_classes = n_classes
-        job.n_outputs = job.last_tree - job.first_tree if output == LEAVES else n_classes
-        job.transforms = output == SCORES
-        job.divisor = n_iterations if self.average_output and output == SCORES else 1.0
-        job.scores = NULL
-        job.leaves = NULL
         try:
             PyObject_GetBuffer(out, &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
         except (BufferError, TypeError, ValueError) as error:
@@ -120,17 +205,72 @@ cdef class Evaluator:
                 job.leaves = <int32_t*> view.buf
             else:
                 job.scores = <double*> view.buf
-            if walks and row_plan is None:
-                row_plan = self.row_plan = RowPlan(self.forest)
-            walks = walks and row_plan.fits
-            if not walks and plan is None:
-                plan = self.plan = Plan(self.forest)
-            with nogil:
-                if walks:
-                    done = walk_rows(self.forest, row_plan, self.objective, &job, start, stop)
-                else:
-                    done = evaluate_blocks(self.forest, plan, self.objective, &job, start, stop)
-            if not done:
-                raise MemoryError("no memory for the scratch of one block of rows")
+            self.run(&job, start, stop)
         finally:
             PyBuffer_Release(&view)
+
+
+cdef class RowScorer:
+    """Scores one row at a time; made by ``Model.row_scorer``.
+
+    Threads may share it.
+    """
+
+    cdef Evaluator evaluator
+    cdef Job job
+
+    def __cinit__(self, Evaluator evaluator not None, start_iteration, num_iteration, bint raw_score):
+        cdef int64_t first, count
+        evaluator.cut_iterations(start_iteration, num_iteration, &first, &count)
+        self.evaluator = evaluator
+        self.job = evaluator.job_for(first, count, RAW_SCORES if raw_score else SCORES)
+
+    def score(self, row):
+        """Score a row.
+
+        Parameters
+        ----------
+        row : C-contiguous buffer of n_features float64 items
+            Such as a ``numpy.ndarray`` or an ``array.array("d")``; may be read-only.
+
+        Returns
+        -------
+        float, or a tuple of a float for each class
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If `row` is anything else.
+        """
+        cdef Py_buffer view
+        cdef Job job = self.job
+        cdef Py_ssize_t n_features = self.evaluator.forest.n_features
+        cdef double one
+        cdef double* scores = &one
+        cdef int i
+        try:
+            PyObject_GetBuffer(row, &view, PyBUF_ND | PyBUF_FORMAT)
+        except (BufferError, TypeError, ValueError) as error:
+            raise InputTypeError(f"expected a C-contiguous buffer of {n_features} float64 items: {error}") from error
+        try:
+            if type_code(&view) != b"d" or view.len != n_features * <Py_ssize_t> sizeof(double):
+                raise InputError(
+                    f"expected {n_features} items of format 'd' (float64), got {view.len // view.itemsize} of "
+                    f"{format_of(&view)!r}"
+                )
+            if <size_t> view.buf % sizeof(double):
+                raise InputError("expected aligned items; copy the row first")
+            if job.n_classes > 1:
+                scores = <double*> PyMem_Malloc(job.n_classes * sizeof(double))
+                if scores == NULL:
+                    raise MemoryError("no memory for the scores of one row")
+            job.rows = Rows(<const char*> view.buf, 1, n_features, view.len, sizeof(double), False)
+            job.scores = scores
+            self.evaluator.run(&job, 0, 1)
+            if job.n_classes == 1:
+                return one
+            return tuple([scores[i] for i in range(job.n_classes)])
+        finally:
+            PyBuffer_Release(&view)
+            if scores != &one:
+                PyMem_Free(scores)

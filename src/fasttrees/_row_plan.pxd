@@ -10,6 +10,7 @@ cdef enum:
     # What a Step can number.
     MAX_COLUMNS = 1 << 24
     MAX_STEPS = 0xFFFFFFFF
+    LEAF_RANK = 255  # above that of any split
 
 cdef struct Step:
     # A split, or a leaf. A walk goes on to `next` if the column's byte is at most rank, else to the step behind that.

@@ -57,7 +57,7 @@ cdef class RowPlan:
             self.outcome_begin.push_back(self.outcome_begin.back() + (n_splits[i] + TILE - 1) // TILE * TILE)
 
     cdef add_tree(self, Forest forest, Py_ssize_t tree):
-        """Append a tree's splits and leaves, level by level: children side by side, those near the root close together."""
+        """Append a tree's splits and leaves level by level: children side by side, what is near the root together."""
         cdef const Node* nodes = forest.nodes.data() + forest.node_begin[tree]
         cdef vector[int32_t] level, below
         cdef int32_t child
@@ -70,7 +70,7 @@ cdef class RowPlan:
             for i in range(level.size()):
                 child = level[i]
                 if child < 0:
-                    self.steps.push_back(Step(self.steps.size(), <uint32_t> ~child << 8 | 255))
+                    self.steps.push_back(Step(self.steps.size(), <uint32_t> ~child << 8 | LEAF_RANK))
                     continue
                 self.steps.push_back(Step(next_step, self.test_of(forest, forest.node_begin[tree] + child)))
                 next_step += 2

@@ -4,17 +4,17 @@ For a few rows, where evaluating every split would not pay. Runs without the GIL
 what Forest, RowPlan and RowBuffer proved.
 """
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.math cimport isnan
+from libc.math cimport fabs, isnan
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fasttrees._categories cimport CategoricalFeature, CategorySet
 from fasttrees._forest cimport Forest
-from fasttrees._kernels cimport category_of, fill_column, is_in_set, rank_values
+from fasttrees._kernels cimport category_of, is_in_set
 from fasttrees._objective cimport Objective
-from fasttrees._ranks cimport RankedFeature
-from fasttrees._row_plan cimport RowPlan, Step
-from fasttrees._rows cimport Rows, read_value, squash
+from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature, Ranks, bucket_of
+from fasttrees._row_plan cimport LEAF_RANK, RowPlan, Step
+from fasttrees._rows cimport ZERO_LIMIT, Rows, read_value, squash
 
 cdef enum:
     GROUP = 8             # trees walked at a time
@@ -68,23 +68,32 @@ cdef inline void fill_row(
     Forest forest, RowPlan plan, const Rows* rows, const char* row, uint8_t* columns
 ) noexcept nogil:
     """Make the bytes that the splits look at: ranks, and the outcomes of categorical splits."""
-    cdef const RankedFeature* ranked
     cdef size_t i
-    cdef double value
-    cdef uint32_t rank, column
     for i in range(plan.ranks.features.size()):
-        ranked = &plan.ranks.features[i]
-        value = read_value(rows, row, ranked.feature)
-        rank_values(
-            &value, ranked, plan.ranks.thresholds.data() + ranked.threshold_begin,
-            plan.ranks.buckets.data() + ranked.bucket_begin, &rank, 1,
-        )
-        for column in range(ranked.column_begin, ranked.column_end):
-            fill_column(&plan.ranks.columns[column], &rank, columns + column, 1)
+        fill_ranks(plan.ranks, &plan.ranks.features[i], read_value(rows, row, plan.ranks.features[i].feature), columns)
     for i in range(plan.categories.features.size()):
         fill_outcomes(
             forest, plan, i, category_of(read_value(rows, row, plan.categories.features[i].feature)), columns
         )
+
+
+cdef inline void fill_ranks(Ranks ranks, const RankedFeature* ranked, double value, uint8_t* columns) noexcept nogil:
+    """Bytes for the splits on a numerical feature: what rank_values and fill_column do for the rows of a block."""
+    cdef const double* thresholds = ranks.thresholds.data() + ranked.threshold_begin
+    cdef const Column* column = ranks.columns.data() + ranked.column_begin
+    cdef uint32_t rank = ranks.buckets[
+        ranked.bucket_begin + bucket_of(value, ranked.low, ranked.scale, ranked.last_bucket)
+    ]
+    cdef uint32_t place
+    cdef int step
+    cdef uint32_t number
+    for step in range(ranked.steps - 1, -1, -1):
+        rank += <uint32_t> (not value <= thresholds[rank + (1 << step) - 1]) << step
+    for number in range(ranked.column_begin, ranked.column_end):
+        place = rank if fabs(value) > ZERO_LIMIT else column.nan_rank if isnan(value) else column.zero_rank
+        place = place - column.first_rank if place > column.first_rank else 0
+        columns[number] = place if place < MAX_RANK else MAX_RANK
+        column += 1
 
 
 cdef inline void fill_outcomes(
@@ -116,7 +125,7 @@ cdef inline void fill_outcomes(
 cdef inline void walk_trees(
     Forest forest, RowPlan plan, const Job* job, Py_ssize_t row, const uint8_t* columns, const double* values
 ) noexcept nogil:
-    """Find the row's leaf in each tree; add the leaves' values to its scores, in order, or write the leaves' numbers."""
+    """Find the row's leaf in each tree; add the leaves' values to its scores or write the leaves' numbers."""
     cdef double* scores = NULL
     cdef uint32_t places[GROUP]
     cdef int64_t first = job.first_tree, tree, leaf
@@ -144,19 +153,16 @@ cdef inline void walk_trees(
 
 
 cdef inline void walk_group(const Step* steps, const uint8_t* columns, uint32_t* places) noexcept nogil:
-    """Walk some trees to their leaves, all by a step in turn: the steps of different trees do not wait for each other."""
-    cdef uint64_t total, before = 0
+    """Walk trees to their leaves, all by a step in turn: the steps of different trees do not wait for each other."""
+    cdef uint8_t common = 0
     cdef int i
-    while True:
+    while common < LEAF_RANK:
         for i in range(GROUP):
             places[i] = step(steps, columns, places[i])
-        total = 0
+        common = LEAF_RANK
         for i in range(GROUP):
+            common &= <uint8_t> steps[places[i]].test
             places[i] = step(steps, columns, places[i])
-            total += places[i]
-        if total == before:  # a step leads to a place behind it or, from a leaf, nowhere
-            break
-        before = total
 
 
 cdef inline uint32_t step(const Step* steps, const uint8_t* columns, uint32_t place) noexcept nogil:
