@@ -1,7 +1,6 @@
 """Types of the compiled module; its other builds (_eval_avx2, _eval_avx512) have the same."""
 
 from collections.abc import Callable
-from enum import IntFlag
 from typing import Any
 
 from typing_extensions import Buffer
@@ -9,11 +8,6 @@ from typing_extensions import Buffer
 from fasttrees._forest import Forest
 from fasttrees._objective import Objective
 from fasttrees._rows import RowBuffer
-
-class Output(IntFlag):
-    SCORES = ...
-    RAW_SCORES = ...
-    LEAVES = ...
 
 class Evaluator:
     forest: Forest
@@ -37,7 +31,8 @@ class Evaluator:
         out: Buffer,
         first_iteration: int,
         n_iterations: int,
-        output: Output,
+        raw_score: bool,
+        pred_leaf: bool,
         start: int,
         stop: int,
     ) -> None: ...

@@ -28,12 +28,6 @@ cdef enum:
     WALKS_WITH_GIL = 512  # so many trees are walked sooner than the GIL is released and taken again
 
 
-cpdef enum Output:
-    SCORES      # after the objective's transform
-    RAW_SCORES
-    LEAVES
-
-
 cdef class Evaluator:
     """A forest with its objective, ready to score rows.
 
@@ -76,16 +70,16 @@ cdef class Evaluator:
         count[0] = min(count[0] if count[0] > 0 else n_iterations, n_iterations - first[0])
         return 0
 
-    cdef Job job_for(self, int64_t first_iteration, int64_t n_iterations, Output output) noexcept:
+    cdef Job job_for(self, int64_t first_iteration, int64_t n_iterations, bint raw_score, bint pred_leaf) noexcept:
         """What to compute, but for the rows and the memory that the results go to."""
         cdef Job job
         memset(&job, 0, sizeof(job))
         job.n_classes = self.forest.n_classes
         job.first_tree = first_iteration * job.n_classes
         job.last_tree = job.first_tree + n_iterations * job.n_classes
-        job.n_outputs = job.last_tree - job.first_tree if output == LEAVES else job.n_classes
-        job.transforms = output == SCORES
-        job.divisor = n_iterations if self.average_output and output == SCORES else 1.0
+        job.n_outputs = job.last_tree - job.first_tree if pred_leaf else job.n_classes
+        job.transforms = not raw_score
+        job.divisor = n_iterations if self.average_output and job.transforms else 1.0
         return job
 
     cdef int run(self, const Job* job, Py_ssize_t start, Py_ssize_t stop) except -1:
@@ -137,7 +131,7 @@ cdef class Evaluator:
                     or rows.n_columns != self.forest.n_features:
                 return None
             self.cut_iterations(start_iteration, num_iteration, &first, &count)
-            job = self.job_for(first, count, RAW_SCORES if raw_score else SCORES)
+            job = self.job_for(first, count, raw_score, False)
             job.rows = rows
             scores = empty(rows.n_rows) if job.n_classes == 1 else empty((rows.n_rows, job.n_classes))
             PyObject_GetBuffer(scores, &out, PyBUF_WRITABLE)
@@ -153,8 +147,8 @@ cdef class Evaluator:
         return scores
 
     def evaluate(
-        self, RowBuffer rows not None, out, int first_iteration, int n_iterations, Output output, Py_ssize_t start,
-        Py_ssize_t stop,
+        self, RowBuffer rows not None, out, int first_iteration, int n_iterations, bint raw_score, bint pred_leaf,
+        Py_ssize_t start, Py_ssize_t stop,
     ):
         """Score rows `start` to `stop` with some iterations, into those rows of `out`.
 
@@ -162,11 +156,11 @@ cdef class Evaluator:
         ----------
         rows : RowBuffer
         out : writable C-contiguous buffer
-            For all rows of `rows`: format ``d``, or ``i`` for leaf numbers; one item for each row and class, or for
-            each row and tree.
+            For all rows of `rows`: format ``d``, one item for each row and class; or with `pred_leaf` format ``i``, one
+            item for each row and tree.
         first_iteration, n_iterations : int
             A range that the model has.
-        output : Output
+        raw_score, pred_leaf : bool
         start, stop : int
             A range of rows.
         """
@@ -182,16 +176,16 @@ cdef class Evaluator:
             raise InputError(f"no such iterations: {n_iterations} from {first_iteration}")
         if not 0 <= start <= stop <= rows.rows.n_rows:
             raise InputError(f"no such rows: {start} to {stop}")
-        job = self.job_for(first_iteration, n_iterations, output)
+        job = self.job_for(first_iteration, n_iterations, raw_score, pred_leaf)
         job.rows = rows.rows
         try:
             PyObject_GetBuffer(out, &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
         except (BufferError, TypeError, ValueError) as error:
             raise InputTypeError(f"expected a writable C-contiguous buffer to write to: {error}") from error
         try:
-            form = "i" if output == LEAVES else "d"
+            form = "i" if pred_leaf else "d"
             # As Python's integers: a broadcast view can have more rows than its items have addresses.
-            size = <object> rows.rows.n_rows * <object> job.n_outputs * (4 if output == LEAVES else 8)
+            size = <object> rows.rows.n_rows * <object> job.n_outputs * (4 if pred_leaf else 8)
             if format_of(&view) != form or view.len != size:
                 raise InputError(
                     f"expected an output buffer of format {form!r} and {size} bytes, got {format_of(&view)!r} and "
@@ -201,7 +195,7 @@ cdef class Evaluator:
                 raise InputError("expected an output buffer of aligned items")
             if overlap(&rows.rows, &view):
                 raise InputError("expected an output buffer beside the rows, got one that overlaps them")
-            if output == LEAVES:
+            if pred_leaf:
                 job.leaves = <int32_t*> view.buf
             else:
                 job.scores = <double*> view.buf
@@ -223,7 +217,7 @@ cdef class RowScorer:
         cdef int64_t first, count
         evaluator.cut_iterations(start_iteration, num_iteration, &first, &count)
         self.evaluator = evaluator
-        self.job = evaluator.job_for(first, count, RAW_SCORES if raw_score else SCORES)
+        self.job = evaluator.job_for(first, count, raw_score, False)
 
     def score(self, row):
         """Score a row.

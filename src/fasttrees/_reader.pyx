@@ -11,8 +11,6 @@ from fasttrees._forest cimport Forest
 from fasttrees._numbers cimport PARSED, parse_int32
 from fasttrees._tree_block cimport TreeBlock
 
-import json
-
 from fasttrees._objective import Objective
 from fasttrees.errors import ModelFormatError
 
@@ -84,13 +82,15 @@ cdef dict read_trailer(Cursor cursor):
 
 cdef list read_categories(bytes text, size_t line):
     """Read the categories of each category column of a pandas data frame; None if there was no data frame."""
+    if text.strip() == b"null":
+        return None
     try:
+        import json  # here, for few models need it, and to import it takes longer than to import this package
+
         categories = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError("JSON", str(error), None, "pandas_categorical", line) from error
-    if categories is not None and not (
-        isinstance(categories, list) and all(isinstance(column, list) for column in categories)
-    ):
+    if not (isinstance(categories, list) and all(isinstance(column, list) for column in categories)):
         raise ModelFormatError("null or a list of lists", shown(text), None, "pandas_categorical", line)
     return categories
 

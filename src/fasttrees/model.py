@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import cache, partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
-from fasttrees._engine import Evaluator, Output, RowScorer
+from fasttrees._engine import Evaluator, RowScorer
 from fasttrees._reader import read_model
 from fasttrees._rows import RowBuffer
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
 from fasttrees.errors import InputError, ModelFormatError
 
+TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
     import numpy as np
 
 __all__ = ["Model", "load", "loads"]
@@ -67,7 +68,6 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
 
 
-@cache
 def _inputs() -> ModuleType:
     """Import numpy's side of the package when it is first needed."""
     from fasttrees import _inputs as module
@@ -208,12 +208,15 @@ class Model:
         self, rows: RowBuffer, out: Any, first: int, count: int, raw_score: bool, pred_leaf: bool, n_threads: int | None
     ) -> None:
         evaluate = self._evaluator.evaluate
-        output = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
         if rows.n_rows < MIN_ROWS and (n_threads is None or resolve_n_threads(n_threads)):
             # What run_in_threads would do, sooner.
-            evaluate(rows, out, first, count, output, 0, rows.n_rows)
-        else:
-            run_in_threads(partial(evaluate, rows, out, first, count, output), rows.n_rows, n_threads)
+            evaluate(rows, out, first, count, raw_score, pred_leaf, 0, rows.n_rows)
+            return
+
+        def work(start: int, stop: int) -> None:
+            evaluate(rows, out, first, count, raw_score, pred_leaf, start, stop)
+
+        run_in_threads(work, rows.n_rows, n_threads)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
