@@ -24,7 +24,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyNumber_AsSsize_t(object number, void* overflow_error) except? -1
 
 cdef enum:
-    WALK_ROWS = 8         # batches of fewer rows are walked row by row
+    WALK_ROWS = 12        # batches of fewer rows are walked row by row
     WALKS_WITH_GIL = 512  # so many trees are walked sooner than the GIL is released and taken again
 
 
