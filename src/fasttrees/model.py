@@ -12,7 +12,6 @@ from fasttrees.errors import InputError, ModelFormatError
 
 TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
     import numpy as np
@@ -68,10 +67,14 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
 
 
-def _inputs() -> ModuleType:
-    """Import numpy's side of the package when it is first needed."""
+_inputs: Any = None  # numpy's side of the package, imported when it is first needed
+
+
+def _import_inputs() -> Any:
+    global _inputs
     from fasttrees import _inputs as module
 
+    _inputs = module
     return module
 
 
@@ -132,7 +135,7 @@ class Model:
         TypeError
             If `start_iteration` or `num_iteration` is no whole number.
         """
-        inputs = _inputs()
+        inputs = _inputs or _import_inputs()
         if type(data) is inputs.ndarray and n_threads is None and not pred_leaf:
             scores: np.ndarray | None = self._evaluator.score_few(
                 data, inputs.empty, start_iteration, num_iteration, raw_score
