@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads"]
 
 MIN_ROWS = 2048  # below this, a second thread would start hardly before the first has scored all rows
-RANGE_UNIT = 512  # rows; whole blocks of the kernels
+RANGE_UNIT = 1024  # rows; whole blocks of the kernels
 
 
 def resolve_n_threads(n_threads: int | None) -> int:

@@ -347,7 +347,7 @@ def test_threads_share_a_model(rows: np.ndarray) -> None:
 
 def test_a_forked_process_goes_on(rows: np.ndarray) -> None:
     model = fasttrees.load(MODELS / "numerical.txt")
-    expected = model.predict(rows, n_threads=2)  # the pool now runs in this process
+    expected = model.predict(rows, n_threads=2)
     pid = os.fork()
     if pid == 0:
         os._exit(0 if same_bits(model.predict(rows, n_threads=2), expected) else 1)
