@@ -170,7 +170,7 @@ engines to two threads.
 
 {chr(10).join(scoring)}
 
-Fewer than 8 rows are walked tree by tree; there, the Python call is most of the time.
+Fewer than 12 rows are walked, eight trees at a time; there, the Python call is most of the time.
 
 The same for other kinds of models: the flights example (`model`: 300 trees of 31 leaves, numbers, categories and
 missing values), linear trees, and trees beyond the 256 leaves that selection handles.

@@ -21,7 +21,7 @@ LAYERS = [
     {"_cells", "_cursor", "_rows", "_objective"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},
-    {"_reader", "_plan"},
+    {"_reader", "_plan", "_row_plan"},
     {"_kernels"},
     {"_walk", "_columns"},
     {"_linear", "_trees"},

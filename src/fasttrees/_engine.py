@@ -5,14 +5,13 @@ All builds give the same bits: no build may contract or reorder floating point.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
-
 from fasttrees import _cpu
 
-__all__ = ["BUILDS", "Evaluator", "Output", "usable_builds"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BUILDS", "Evaluator", "RowScorer", "usable_builds"]
 
 #: Builds from the most to the least demanding: module and what it needs of the processor.
 BUILDS: dict[str, Callable[[], bool]] = {
@@ -24,11 +23,19 @@ BUILDS: dict[str, Callable[[], bool]] = {
 
 def usable_builds() -> list[str]:
     """List the builds that are installed and that this processor can run, the best first."""
+    from importlib.util import find_spec  # here, for it takes longer to import than the kernels
+
     return [name for name, can_run in BUILDS.items() if can_run() and find_spec(f"fasttrees.{name}") is not None]
 
 
 if TYPE_CHECKING:
-    from fasttrees._eval import Evaluator, Output
+    from fasttrees._eval import Evaluator, RowScorer
 else:
-    _build = import_module(f"fasttrees.{usable_builds()[0]}")
-    Evaluator, Output = _build.Evaluator, _build.Output
+    for _name, _can_run in BUILDS.items():
+        if _can_run():
+            try:
+                _build = __import__(f"fasttrees.{_name}", fromlist=["Evaluator"])
+                break
+            except ModuleNotFoundError:
+                continue  # not made for this kind of processor
+    Evaluator, RowScorer = _build.Evaluator, _build.RowScorer

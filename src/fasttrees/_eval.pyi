@@ -1,17 +1,13 @@
 """Types of the compiled module; its other builds (_eval_avx2, _eval_avx512) have the same."""
 
-from enum import IntFlag
+from collections.abc import Callable
+from typing import Any
 
 from typing_extensions import Buffer
 
 from fasttrees._forest import Forest
 from fasttrees._objective import Objective
 from fasttrees._rows import RowBuffer
-
-class Output(IntFlag):
-    SCORES = ...
-    RAW_SCORES = ...
-    LEAVES = ...
 
 class Evaluator:
     forest: Forest
@@ -20,13 +16,29 @@ class Evaluator:
     def __init__(self, forest: Forest, objective: Objective, average_output: bool) -> None: ...
     @property
     def nbytes(self) -> int: ...
+    def iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]: ...
+    def score_few(
+        self,
+        data: Any,
+        empty: Callable[[Any], Any],
+        start_iteration: int,
+        num_iteration: int | None,
+        raw_score: bool,
+    ) -> Any: ...
     def evaluate(
         self,
         rows: RowBuffer,
         out: Buffer,
         first_iteration: int,
         n_iterations: int,
-        output: Output,
+        raw_score: bool,
+        pred_leaf: bool,
         start: int,
         stop: int,
     ) -> None: ...
+
+class RowScorer:
+    def __init__(
+        self, evaluator: Evaluator, start_iteration: int, num_iteration: int | None, raw_score: bool
+    ) -> None: ...
+    def score(self, row: Any) -> float | tuple[float, ...]: ...

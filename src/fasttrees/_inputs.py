@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import empty, ndarray
 
 from fasttrees._rows import RowBuffer
 from fasttrees.errors import InputError, InputTypeError
 
-__all__ = ["as_rows", "empty_leaves", "empty_scores"]
+__all__ = ["as_rows", "empty", "empty_leaves", "empty_scores", "ndarray"]
 
 READ_IN_PLACE = (np.dtype(np.float64), np.dtype(np.float32))  # native byte order, so other orders compare unequal
 

@@ -12,8 +12,6 @@ from fasttrees._forest cimport Forest
 from fasttrees._numbers cimport PARSED, parse_int32
 from fasttrees._tree_block cimport TreeBlock
 
-import contextlib
-import json
 import os
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
@@ -98,13 +96,15 @@ cdef dict read_trailer(Cursor cursor):
 
 cdef list read_categories(bytes text, size_t line):
     """Read the categories of each category column of a pandas data frame; None if there was no data frame."""
+    if text.strip() == b"null":
+        return None
     try:
+        import json  # here, for few models need it, and to import it takes longer than to import this package
+
         categories = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError("JSON", str(error), None, "pandas_categorical", line) from error
-    if categories is not None and not (
-        isinstance(categories, list) and all(isinstance(column, list) for column in categories)
-    ):
+    if not (isinstance(categories, list) and all(isinstance(column, list) for column in categories)):
         raise ModelFormatError("null or a list of lists", shown(text), None, "pandas_categorical", line)
     return categories
 
@@ -252,7 +252,7 @@ def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
         parts[first] = part
 
     try:
-        run_ranges(read_part, bounds, n_parts)
+        run_ranges(read_part, list(zip(bounds, bounds[1:])), n_parts)
     except ModelFormatError:
         return False
     if len(parts) < len(bounds) - 1:
@@ -358,9 +358,10 @@ def read_model_file(file):
     descriptor = file.fileno()
     size = os.fstat(descriptor).st_size
     if size >= 2 * PIECE_SIZE:
-        # What is wrong with the file, if anything, is found in its whole text below.
-        with contextlib.suppress(ModelFormatError):
+        try:
             model = read(Cursor(os.pread(descriptor, PIECE_SIZE, 0)), descriptor, size)
             if model is not None:
                 return model
+        except ModelFormatError:
+            pass  # what is wrong with the file, if anything, is found in its whole text
     return read_model(file.read())

@@ -28,6 +28,8 @@ cdef struct Rows:
     bint is_float32
 
 cdef str format_of(const Py_buffer* view)
+cdef char type_code(const Py_buffer* view) noexcept
+cdef bint find_rows(const Py_buffer* view, Rows* rows) noexcept
 cdef bint overlap(const Rows* rows, const Py_buffer* out) noexcept
 
 cdef class RowBuffer:

@@ -1,25 +1,21 @@
-"""How many threads a call gets, and the pool that runs them."""
+"""How many threads a call gets, and how they share its rows."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import itertools
-import math
-import operator
+import _thread
 import os
-import threading
-from collections.abc import Callable
-
-# Imported here and not when first needed: a process that forks during an import leaves its child a lock held for ever.
-from concurrent.futures import ThreadPoolExecutor
+import sys
 
 from fasttrees.errors import InputError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 __all__ = ["MIN_ROWS", "available_cpus", "resolve_n_threads", "run_in_threads", "run_ranges"]
 
-MIN_ROWS_PER_THREAD = 1024  # below this, handing rows to a thread costs more than scoring them
-MIN_ROWS = 2 * MIN_ROWS_PER_THREAD  # below this, all rows are scored by the calling thread
+MIN_ROWS = 2048  # below this, a second thread would start hardly before the first has scored all rows
+RANGE_UNIT = 1024  # rows; whole blocks of the kernels
 
 
 def resolve_n_threads(n_threads: int | None) -> int:
@@ -42,8 +38,8 @@ def resolve_n_threads(n_threads: int | None) -> int:
     if n_threads is None:
         return available_cpus()
     try:
-        number = 0 if isinstance(n_threads, bool) else operator.index(n_threads)
-    except TypeError:
+        number = 0 if isinstance(n_threads, bool) else n_threads.__index__()
+    except (AttributeError, TypeError):
         number = 0
     if number < 1:
         raise InputError(f"expected n_threads to be None or a whole number of at least 1, got {n_threads!r}")
@@ -52,12 +48,20 @@ def resolve_n_threads(n_threads: int | None) -> int:
 
 def available_cpus() -> int:
     """Count the CPUs that this process may use: its affinity, cut by its control groups; at least 1."""
-    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota())))
+    n_cpus, quota = len(os.sched_getaffinity(0)), _quota()
+    return n_cpus if quota >= n_cpus else max(1, int(-(-quota // 1)))
 
 
-@functools.cache  # a quota hardly ever changes in the life of a process, and reading it takes several files
 def _quota() -> float:
-    return min([math.inf, *_quotas_v2("/proc/self/cgroup", "/sys/fs/cgroup"), *_quotas_v1("/sys/fs/cgroup")])
+    """CPUs granted by all control groups; read once, for it hardly ever changes and takes several files to read."""
+    global _known_quota
+    if _known_quota is None:
+        quotas = [*_quotas_v2("/proc/self/cgroup", "/sys/fs/cgroup"), *_quotas_v1("/sys/fs/cgroup")]
+        _known_quota = min(quotas, default=sys.maxsize)
+    return _known_quota
+
+
+_known_quota: float | None = None
 
 
 def _quotas_v2(membership: str, root: str) -> list[float]:
@@ -101,19 +105,20 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
     if n_rows < MIN_ROWS or n_threads == 1:
         work(0, n_rows)
         return
-    n_ranges = min(resolve_n_threads(n_threads), n_rows // MIN_ROWS_PER_THREAD)
-    run_ranges(work, [n_rows * i // n_ranges for i in range(n_ranges + 1)], n_ranges)
+    n_threads = min(resolve_n_threads(n_threads), n_rows // RANGE_UNIT)
+    run_ranges(work, list(_ranges(n_rows, n_threads)), n_threads)
 
 
-def run_ranges(work: Callable[[int, int], object], bounds: list[int], n_threads: int) -> None:
-    """Call ``work(start, stop)`` for each two neighbours of `bounds`, in up to `n_threads` threads.
+def run_ranges(work: Callable[[int, int], object], all_ranges: list[tuple[int, int]], n_threads: int) -> None:
+    """Call ``work(start, stop)`` for each range, in up to `n_threads` threads.
 
     Returns, or raises an exception of any call, when all calls have ended.
     """
-    n_ranges = len(bounds) - 1
-    ranges = iter(list(itertools.pairwise(bounds)))
-    ended = threading.Semaphore(0)
+    ranges = iter(all_ranges)
+    left = iter(range(len(all_ranges) - 1, -1, -1))
     errors: list[BaseException] = []
+    ended = _thread.allocate_lock()
+    ended.acquire()
 
     def take_ranges() -> None:
         for start, stop in ranges:  # each range is taken once, by whichever thread comes first
@@ -121,22 +126,26 @@ def run_ranges(work: Callable[[int, int], object], bounds: list[int], n_threads:
                 work(start, stop)
             except BaseException as error:
                 errors.append(error)
-            finally:
+            if next(left) == 0:
                 ended.release()
 
-    # No more threads, by a limit or because the interpreter shuts down: those that there are take all ranges.
-    with contextlib.suppress(RuntimeError):
-        for _ in range(min(n_threads, n_ranges) - 1):
-            _pool().submit(take_ranges)
+    # To start a thread takes no longer than to wake one that waits, and leaves nothing behind for a fork or an exit.
+    try:
+        for _ in range(min(n_threads, len(all_ranges)) - 1):
+            _thread.start_new_thread(take_ranges, ())
+    except RuntimeError:
+        pass  # a limit, or the interpreter shuts down: the threads that there are take all ranges
     take_ranges()
-    for _ in range(n_ranges):
-        ended.acquire()
+    ended.acquire()
     if errors:
         raise errors[0]
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Return the pool of this process: it starts threads as calls need them, one for each CPU at most."""
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its parent's threads
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fasttrees")
+def _ranges(n_rows: int, n_threads: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into ranges, large ones first: few in all, and threads that end at nearly the same time."""
+    start = 0
+    while start < n_rows:
+        size = max((n_rows - start) // (2 * n_threads) // RANGE_UNIT, 1) * RANGE_UNIT
+        stop = min(start + size, n_rows)
+        yield start, stop
+        start = stop

@@ -1,16 +1,24 @@
-"""Scores rows one by one: each tree walked from its root, on the values themselves.
+"""Scores rows one by one: eight trees walked at a time from their roots, on the ranks of the row's values.
 
-For a few rows, where the making of ranks and columns would not pay. Runs without the GIL and never fails but for
-memory; trusts what Forest and RowBuffer proved.
+For a few rows, where evaluating every split would not pay. Runs without the GIL and never fails but for memory; trusts
+what Forest, RowPlan and RowBuffer proved.
 """
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.math cimport fabs, isnan
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
-from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, MISSING_ZERO, Forest, Node
+from fasttrees._categories cimport CategoricalFeature, CategorySet
+from fasttrees._forest cimport Forest
 from fasttrees._kernels cimport category_of, is_in_set
 from fasttrees._objective cimport Objective
+from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature, Ranks, bucket_of
+from fasttrees._row_plan cimport LEAF_RANK, RowPlan, Step
 from fasttrees._rows cimport ZERO_LIMIT, Rows, read_value, squash
+
+cdef enum:
+    GROUP = 8             # trees walked at a time
+    STACK_COLUMNS = 4096  # bytes of a row that need no allocation
 
 
 cdef struct Job:
@@ -27,66 +35,139 @@ cdef struct Job:
 
 
 cdef inline bint walk_rows(
-    Forest forest, Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t stop
+    Forest forest, RowPlan plan, Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """Score rows one by one; false without memory."""
-    cdef double* values = <double*> PyMem_RawMalloc((forest.n_features + 1) * sizeof(double))
+    cdef uint8_t on_stack[STACK_COLUMNS]
+    cdef char* memory = NULL
+    cdef double* values = NULL  # for linear leaves
+    cdef uint8_t* columns = on_stack
+    cdef size_t n_values = forest.n_features if forest.linear_constant.size() else 0
     cdef const char* row = job.rows.data + start * job.rows.row_stride
     cdef Py_ssize_t i
-    cdef int32_t column, k
-    cdef int64_t tree, leaf
-    cdef double* scores
-    if values == NULL:
-        return False
+    cdef int32_t feature
+    if n_values or plan.n_columns > STACK_COLUMNS:
+        memory = <char*> PyMem_RawMalloc(n_values * sizeof(double) + plan.n_columns)
+        if memory == NULL:
+            return False
+        values = <double*> memory
+        columns = <uint8_t*> memory + n_values * sizeof(double)
     for i in range(start, stop):
-        for column in range(forest.n_features):
-            values[column] = squash(read_value(&job.rows, row, column))
+        fill_row(forest, plan, &job.rows, row, columns)
+        for feature in range(<int32_t> n_values):
+            values[feature] = squash(read_value(&job.rows, row, feature))
+        walk_trees(forest, plan, job, i, columns, values)
+        if job.leaves == NULL:
+            finish_scores(objective, job, i, 1)
         row += job.rows.row_stride
-        if job.leaves != NULL:
-            for tree in range(job.first_tree, job.last_tree):
-                job.leaves[i * job.n_outputs + tree - job.first_tree] = find_leaf(forest, tree, values)
-            continue
-        scores = job.scores + i * job.n_classes
-        for k in range(job.n_classes):
-            scores[k] = 0.0
-        k = 0
-        for tree in range(job.first_tree, job.last_tree):
-            leaf = find_leaf(forest, tree, values)
+    PyMem_RawFree(memory)
+    return True
+
+
+cdef inline void fill_row(
+    Forest forest, RowPlan plan, const Rows* rows, const char* row, uint8_t* columns
+) noexcept nogil:
+    """Make the bytes that the splits look at: ranks, and the outcomes of categorical splits."""
+    cdef size_t i
+    for i in range(plan.ranks.features.size()):
+        fill_ranks(plan.ranks, &plan.ranks.features[i], read_value(rows, row, plan.ranks.features[i].feature), columns)
+    for i in range(plan.categories.features.size()):
+        fill_outcomes(
+            forest, plan, i, category_of(read_value(rows, row, plan.categories.features[i].feature)), columns
+        )
+
+
+cdef inline void fill_ranks(Ranks ranks, const RankedFeature* ranked, double value, uint8_t* columns) noexcept nogil:
+    """Bytes for the splits on a numerical feature: what rank_values and fill_column do for the rows of a block."""
+    cdef const double* thresholds = ranks.thresholds.data() + ranked.threshold_begin
+    cdef const Column* column = ranks.columns.data() + ranked.column_begin
+    cdef uint32_t rank = ranks.buckets[
+        ranked.bucket_begin + bucket_of(value, ranked.low, ranked.scale, ranked.last_bucket)
+    ]
+    cdef uint32_t place
+    cdef int step
+    cdef uint32_t number
+    for step in range(ranked.steps - 1, -1, -1):
+        rank += <uint32_t> (not value <= thresholds[rank + (1 << step) - 1]) << step
+    for number in range(ranked.column_begin, ranked.column_end):
+        place = rank if fabs(value) > ZERO_LIMIT else column.nan_rank if isnan(value) else column.zero_rank
+        place = place - column.first_rank if place > column.first_rank else 0
+        columns[number] = place if place < MAX_RANK else MAX_RANK
+        column += 1
+
+
+cdef inline void fill_outcomes(
+    Forest forest, RowPlan plan, size_t slot, int32_t category, uint8_t* columns
+) noexcept nogil:
+    """Bytes for the splits on a categorical feature, made to look like ranks: 0 (left of rank 0) in the set, else 1."""
+    cdef const CategoricalFeature* feature = &plan.categories.features[slot]
+    cdef const CategorySet* category_set
+    cdef const uint64_t* bits = plan.categories.class_bits.data() + feature.bits_begin
+    cdef uint8_t* outcomes = columns + plan.outcome_begin[slot]
+    cdef size_t i
+    cdef int byte
+    if feature.n_tiles == 0:
+        for i in range(plan.categories.sets.size()):
+            category_set = &plan.categories.sets[i]
+            if category_set.slot == slot:
+                outcomes[category_set.split] = not is_in_set(
+                    category, forest.set_words.data() + category_set.word_begin, category_set.n_words
+                )
+        return
+    if <uint32_t> category < feature.n_categories:
+        bits += <size_t> plan.categories.category_classes[feature.category_begin + category] * feature.n_tiles
+    for i in range(feature.n_tiles):
+        for byte in range(8):
+            memcpy(outcomes, plan.categories.mask_bytes.data() + (bits[i] >> 8 * byte & 0xFF) * 8, 8)
+            outcomes += 8
+
+
+cdef inline void walk_trees(
+    Forest forest, RowPlan plan, const Job* job, Py_ssize_t row, const uint8_t* columns, const double* values
+) noexcept nogil:
+    """Find the row's leaf in each tree; add the leaves' values to its scores or write the leaves' numbers."""
+    cdef double* scores = NULL
+    cdef uint32_t places[GROUP]
+    cdef int64_t first = job.first_tree, tree, leaf
+    cdef int i, k = 0
+    if job.leaves == NULL:
+        scores = job.scores + row * job.n_classes
+        for i in range(job.n_classes):
+            scores[i] = 0.0
+    while first < job.last_tree:
+        for i in range(GROUP):  # the last tree also in place of those that a group lacks
+            places[i] = plan.roots[min(first + i, job.last_tree - 1)]
+        walk_group(plan.steps.data(), columns, places)
+        for i in range(<int> min(<int64_t> GROUP, job.last_tree - first)):
+            tree = first + i
+            leaf = plan.steps[places[i]].test >> 8
+            if scores == NULL:
+                job.leaves[row * job.n_outputs + tree - job.first_tree] = leaf
+                continue
             if forest.linear_begin[tree] == forest.linear_begin[tree + 1]:
                 scores[k] += forest.leaf_value[forest.leaf_begin[tree] + leaf]
             else:
                 scores[k] += linear_value(forest, tree, leaf, values, forest.term_feature.data(), 1)
             k = 0 if k + 1 == job.n_classes else k + 1
-        finish_scores(objective, job, i, 1)
-    PyMem_RawFree(values)
-    return True
+        first += GROUP
 
 
-cdef inline int32_t find_leaf(Forest forest, int64_t tree, const double* values) noexcept nogil:
-    """Walk one tree for one row of values, tiny ones made zero before."""
-    cdef const Node* nodes = forest.nodes.data() + forest.node_begin[tree]
-    cdef const Node* node
-    cdef int32_t place = 0 if forest.node_begin[tree + 1] > forest.node_begin[tree] else -1
-    cdef int64_t set_number, word
-    cdef double value
-    cdef bint left
-    while place >= 0:
-        node = nodes + place
-        value = values[node.feature]
-        if node.decision & CATEGORICAL:
-            set_number = <int64_t> node.threshold
-            word = forest.set_begin[set_number]
-            left = is_in_set(
-                category_of(value), forest.set_words.data() + word, forest.set_begin[set_number + 1] - word
-            )
-        elif isnan(value):
-            left = node.nan_left
-        elif node.decision & MISSING_TYPE == MISSING_ZERO and fabs(value) <= ZERO_LIMIT:
-            left = node.decision & DEFAULT_LEFT
-        else:
-            left = value <= node.threshold
-        place = node.left if left else node.right
-    return ~place
+cdef inline void walk_group(const Step* steps, const uint8_t* columns, uint32_t* places) noexcept nogil:
+    """Walk trees to their leaves, all by a step in turn: the steps of different trees do not wait for each other."""
+    cdef uint8_t common = 0
+    cdef int i
+    while common < LEAF_RANK:
+        for i in range(GROUP):
+            places[i] = step(steps, columns, places[i])
+        common = LEAF_RANK
+        for i in range(GROUP):
+            common &= <uint8_t> steps[places[i]].test
+            places[i] = step(steps, columns, places[i])
+
+
+cdef inline uint32_t step(const Step* steps, const uint8_t* columns, uint32_t place) noexcept nogil:
+    cdef uint32_t test = steps[place].test
+    return steps[place].next + (columns[test >> 8] > <uint8_t> test)
 
 
 cdef inline double linear_value(

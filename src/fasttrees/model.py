@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from functools import cache, partial
-from operator import index
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
-from fasttrees._engine import Evaluator, Output
+from fasttrees._engine import Evaluator, RowScorer
 from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
 from fasttrees.errors import InputError, ModelFormatError
 
+TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy as np
 
     from fasttrees._forest import Forest
@@ -75,11 +74,14 @@ def _model(parts: tuple[Forest, Objective, dict[str, Any]]) -> Model:
     return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
 
 
-@cache
-def _inputs() -> ModuleType:
-    """Import numpy's side of the package when it is first needed."""
+_inputs: Any = None  # numpy's side of the package, imported when it is first needed
+
+
+def _import_inputs() -> Any:
+    global _inputs
     from fasttrees import _inputs as module
 
+    _inputs = module
     return module
 
 
@@ -140,9 +142,15 @@ class Model:
         TypeError
             If `start_iteration` or `num_iteration` is no whole number.
         """
-        inputs = _inputs()
+        inputs = _inputs or _import_inputs()
+        if type(data) is inputs.ndarray and n_threads is None and not pred_leaf:
+            scores: np.ndarray | None = self._evaluator.score_few(
+                data, inputs.empty, start_iteration, num_iteration, raw_score
+            )
+            if scores is not None:
+                return scores
         rows = inputs.as_rows(data)
-        first, count = self._iterations(start_iteration, num_iteration)
+        first, count = self._evaluator.iterations(start_iteration, num_iteration)
         n_classes = self._evaluator.forest.n_classes
         if not pred_leaf:
             output: np.ndarray = inputs.empty_scores(rows.n_rows, n_classes)
@@ -183,32 +191,42 @@ class Model:
         --------
         num_outputs : how many items of `out` each row takes
         """
-        first, count = self._iterations(start_iteration, num_iteration)
+        first, count = self._evaluator.iterations(start_iteration, num_iteration)
         self._evaluate(RowBuffer(rows), out, first, count, raw_score, pred_leaf, n_threads)
 
     def num_outputs(self, start_iteration: int = 0, num_iteration: int | None = None, pred_leaf: bool = False) -> int:
         """Count the values that :meth:`predict` with these arguments gives for one row."""
         n_classes = self._evaluator.forest.n_classes
-        return self._iterations(start_iteration, num_iteration)[1] * n_classes if pred_leaf else n_classes
+        _, n_iterations = self._evaluator.iterations(start_iteration, num_iteration)
+        return n_iterations * n_classes if pred_leaf else n_classes
+
+    def row_scorer(
+        self, start_iteration: int = 0, num_iteration: int | None = None, raw_score: bool = False
+    ) -> RowScorer:
+        """Make an object that scores one row at a time, for when each microsecond counts.
+
+        Its method ``score`` takes the row as a C-contiguous buffer of num_feature() float64 items, such as a
+        one-dimensional ``numpy.ndarray`` or an ``array.array("d")``, and returns a float, or with several classes a
+        tuple of floats: the same bits as :meth:`predict` with the same arguments. Threads may share it.
+
+        >>> score = model.row_scorer().score
+        >>> score(row)
+        """
+        return RowScorer(self._evaluator, start_iteration, num_iteration, raw_score)
 
     def _evaluate(
         self, rows: RowBuffer, out: Any, first: int, count: int, raw_score: bool, pred_leaf: bool, n_threads: int | None
     ) -> None:
         evaluate = self._evaluator.evaluate
-        output = Output.LEAVES if pred_leaf else Output.RAW_SCORES if raw_score else Output.SCORES
         if rows.n_rows < MIN_ROWS and (n_threads is None or resolve_n_threads(n_threads)):
             # What run_in_threads would do, sooner.
-            evaluate(rows, out, first, count, output, 0, rows.n_rows)
-        else:
-            run_in_threads(partial(evaluate, rows, out, first, count, output), rows.n_rows, n_threads)
+            evaluate(rows, out, first, count, raw_score, pred_leaf, 0, rows.n_rows)
+            return
 
-    def _iterations(self, start_iteration: int, num_iteration: int | None) -> tuple[int, int]:
-        """Cut a range of iterations to those that the model has, as LightGBM does."""
-        n_iterations = self.current_iteration()
-        first = min(max(index(start_iteration), 0), n_iterations)
-        if num_iteration is None or index(num_iteration) <= 0:
-            return first, n_iterations - first
-        return first, min(index(num_iteration), n_iterations - first)
+        def work(start: int, stop: int) -> None:
+            evaluate(rows, out, first, count, raw_score, pred_leaf, start, stop)
+
+        run_in_threads(work, rows.n_rows, n_threads)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 

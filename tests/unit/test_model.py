@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,9 +84,11 @@ def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarra
         assert same_bits(other.predict(rows[:n_rows], pred_leaf=True), model.predict(rows[:n_rows], pred_leaf=True))
 
 
-def test_memory_orders_strides_and_read_only_rows(model: fasttrees.Model, rows: np.ndarray) -> None:
+@pytest.mark.parametrize("n_rows", [3, 3000])  # walked, and in blocks
+def test_memory_orders_strides_and_read_only_rows(model: fasttrees.Model, rows: np.ndarray, n_rows: int) -> None:
+    rows = rows[:n_rows]
     scores = model.predict(rows)
-    wide = np.full((6000, 12), 9.0)
+    wide = np.full((2 * n_rows, 12), 9.0)
     wide[::2, 1:11:2] = rows
     frozen = rows.copy()
     frozen.flags.writeable = False
@@ -93,7 +97,8 @@ def test_memory_orders_strides_and_read_only_rows(model: fasttrees.Model, rows: 
     assert same_bits(model.predict(rows[::-1]), scores[::-1].copy())
     narrow = rows.astype(np.float32)
     assert same_bits(model.predict(narrow), model.predict(narrow.astype(np.float64)))
-    packed = np.zeros(3000, dtype=np.dtype([("flag", "i1"), ("values", "f8", 5)]))
+    assert same_bits(model.predict(rows.astype(">f8")), model.predict(narrow))
+    packed = np.zeros(n_rows, dtype=np.dtype([("flag", "i1"), ("values", "f8", 5)]))
     packed["values"] = rows
     assert not packed["values"].flags.aligned
     assert same_bits(model.predict(packed["values"]), scores)
@@ -187,6 +192,44 @@ def test_one_row_of_odd_strides(model: fasttrees.Model) -> None:
     assert same_bits(model.predict(row), model.predict(np.zeros((1, 5))))
 
 
+@pytest.mark.parametrize("arguments", [(), (0, None, True), (1, 2), (-5, 2**80, True), (99,)])
+def test_a_row_scorer_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarray, arguments: tuple[Any, ...]) -> None:
+    score = model.row_scorer(*arguments).score
+    expected = model.predict(rows[:50], *arguments)
+    frozen = rows[:50].copy()
+    frozen.flags.writeable = False
+    for row, scores in zip(frozen, expected, strict=True):
+        for same in (row, array("d", row), memoryview(row), row.reshape(1, 5)):
+            result = score(same)
+            assert isinstance(result, float if model.num_class == 1 else tuple)
+            assert np.array(result).tobytes() == scores.tobytes()
+
+
+def test_rows_that_a_row_scorer_refuses(model: fasttrees.Model) -> None:
+    score = model.row_scorer().score
+    narrow, whole, swapped = (np.zeros(5, dtype) for dtype in ("f4", "i8", ">f8"))
+    wrong: list[Any] = [np.zeros(4), np.zeros(6), narrow, whole, swapped, bytes(40)]
+    for row in wrong:
+        with pytest.raises(fasttrees.InputError, match="expected 5 items of format 'd'"):
+            score(row)
+    wrong = [np.zeros(10)[::2], [0.0] * 5, None, np.zeros(5, "M8[s]")]
+    for row in wrong:
+        with pytest.raises(fasttrees.InputTypeError, match="buffer of 5 float64 items"):
+            score(row)
+    with pytest.raises(fasttrees.InputError, match="aligned"):
+        score(np.zeros(41, np.uint8)[1:].view(np.float64))
+    with pytest.raises(TypeError):
+        model.row_scorer(0.5)  # type: ignore[arg-type]
+
+
+def test_threads_share_a_row_scorer(model: fasttrees.Model, rows: np.ndarray) -> None:
+    score = model.row_scorer().score
+    expected = [score(row) for row in rows[:200]]
+    with ThreadPoolExecutor(4) as pool:
+        for results in pool.map(lambda _: [score(row) for row in rows[:200]], range(8)):
+            assert results == expected
+
+
 @pytest.mark.parametrize("wrong", [0.5, "1", [1]])
 def test_iterations_are_whole_numbers(model: fasttrees.Model, wrong: object) -> None:
     with pytest.raises(TypeError):
@@ -271,8 +314,8 @@ def test_pickles_and_copies(model: fasttrees.Model, rows: np.ndarray) -> None:
 def test_a_damaged_pickle_is_refused(model: fasttrees.Model) -> None:
     reduced: Any = model._evaluator.forest.__reduce__()
     make, arguments, state = reduced
-    for i, array in enumerate(state):
-        changes = [array[:-1] if array else b"x", array + bytes(4), array[8:] if array else bytes(24)]
+    for i, items in enumerate(state):
+        changes = [items[:-1] if items else b"x", items + bytes(4), items[8:] if items else bytes(24)]
         for changed in changes:
             with pytest.raises(fasttrees.ModelFormatError):
                 make(*arguments).__setstate__((*state[:i], changed, *state[i + 1 :]))
@@ -304,7 +347,7 @@ def test_threads_share_a_model(rows: np.ndarray) -> None:
 
 def test_a_forked_process_goes_on(rows: np.ndarray) -> None:
     model = fasttrees.load(MODELS / "numerical.txt")
-    expected = model.predict(rows, n_threads=2)  # the pool now runs in this process
+    expected = model.predict(rows, n_threads=2)
     pid = os.fork()
     if pid == 0:
         os._exit(0 if same_bits(model.predict(rows, n_threads=2), expected) else 1)

@@ -1,6 +1,7 @@
 """How many threads a call gets, and what becomes of errors in them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_ranges_cover_all_rows_once(n_rows: int, n_threads: int) -> None:
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_an_error_in_any_range_is_raised(bad: int) -> None:
     def work(start: int, stop: int) -> None:
-        if start == bad * 2000:
+        if start <= bad * 2999 < stop:
             raise InputError(f"range {bad}")
 
     with pytest.raises(InputError, match=f"range {bad}"):
@@ -85,11 +86,21 @@ def test_an_error_in_any_range_is_raised(bad: int) -> None:
 def test_without_more_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under a limit of processes; no range may still be worked on, or begin, after the call."""
 
-    class Pool:
-        def submit(self, function: object) -> None:
-            raise RuntimeError("can't start new thread")
+    def refuse(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads, "_pool", Pool)
-    met = []
-    _threads.run_in_threads(lambda start, stop: met.append((start, stop)), 6000, 3)
-    assert met == [(0, 2000), (2000, 4000), (4000, 6000)]
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    met: list[int] = []
+    _threads.run_in_threads(lambda start, stop: met.extend(range(start, stop)), 6000, 3)
+    assert met == list(range(6000))
+
+
+def test_a_thread_that_starts_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[Callable[[], None]] = []
+    monkeypatch.setattr("_thread.start_new_thread", lambda function, arguments: late.append(function))
+    met: list[int] = []
+    _threads.run_in_threads(lambda start, stop: met.extend(range(start, stop)), 6000, 3)
+    for function in late:
+        function()
+    assert len(late) == 2
+    assert met == list(range(6000))
