@@ -12,8 +12,9 @@ cdef struct CategoricalFeature:
     int32_t feature
     uint32_t n_categories    # below which a category has its class in category_classes
     int64_t category_begin   # into category_classes
-    int64_t bits_begin       # into class_bits: for each class a bit for each split, 1 if the class goes left
-    uint32_t n_tiles         # 64-bit words for a class there; 0 if the feature has no classes but only sets
+    int64_t bits_begin       # into class_bits: by tile and class, a bit for each split of the tile, 1 if it goes left
+    uint32_t n_tiles         # 0 if the feature has no classes but only sets
+    uint32_t n_classes
 
 cdef struct CategorySet:
     # The set of a split.

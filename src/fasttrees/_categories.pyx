@@ -39,7 +39,7 @@ cdef class Categories:
         cdef CategoricalFeature* feature
         if slot < 0:
             slot = self.slot_of[node.feature] = self.features.size()
-            self.features.push_back(CategoricalFeature(node.feature, 0, 0, 0, 0))
+            self.features.push_back(CategoricalFeature(node.feature, 0, 0, 0, 0, 0))
             self.selected.resize(slot + 1)
         self.sets.push_back(
             CategorySet(slot, self.selected[slot].size() if is_selected else NOT_SELECTED, n_words, begin)
@@ -86,16 +86,19 @@ cdef class Categories:
         """Give categories with the same outcomes the same class."""
         cdef const uint64_t* row = bits.data()
         cdef Py_ssize_t n_bytes = feature.n_tiles * sizeof(uint64_t)
-        cdef uint32_t category, number
+        cdef vector[const uint64_t*] rows  # by class; NULL for class 0
+        cdef uint32_t category, number, tile
         feature.category_begin = self.category_classes.size()
         feature.bits_begin = self.class_bits.size()
-        self.class_bits.resize(self.class_bits.size() + feature.n_tiles, 0)
+        rows.push_back(NULL)
         classes = {bytes(n_bytes): 0}
         for category in range(feature.n_categories):
-            number = len(classes)
-            if number == <uint32_t> classes.setdefault((<const char*> row)[:n_bytes], number):
-                self.class_bits.insert(self.class_bits.end(), row, row + feature.n_tiles)
-            else:
-                number = classes[(<const char*> row)[:n_bytes]]
+            number = classes.setdefault((<const char*> row)[:n_bytes], rows.size())
+            if number == rows.size():
+                rows.push_back(row)
             self.category_classes.push_back(number)
             row += feature.n_tiles
+        feature.n_classes = rows.size()
+        for tile in range(feature.n_tiles):
+            for number in range(feature.n_classes):
+                self.class_bits.push_back(rows[number][tile] if rows[number] != NULL else 0)

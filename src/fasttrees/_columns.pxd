@@ -1,5 +1,5 @@
 """The memory of one block of rows, and its columns: all that the trees look at, made from the rows' values."""
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
 from fasttrees._categories cimport TILE, CategoricalFeature
 from fasttrees._kernels cimport category_of, fill_column, rank_values
@@ -21,7 +21,7 @@ cdef struct Block:
     uint8_t* columns       # by column
     int32_t* categories    # by categorical feature
     uint16_t* classes      # by categorical feature
-    uint64_t* outcomes     # by categorical feature: of a tile of its splits
+    uint8_t* outcomes      # by categorical feature: of a tile of its splits, see find_outcomes
     int32_t* tiles         # by categorical feature: which tile; -1 if none yet
     double* raw            # by row: features that linear leaves read, tiny values made zero, and 1.0
     double* scores         # of one class
@@ -58,7 +58,7 @@ cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept n
         block.columns = <uint8_t*> cut(&at, plan.ranks.columns.size() * BLOCK)
         block.categories = <int32_t*> cut(&at, n_categorical * BLOCK * sizeof(int32_t))
         block.classes = <uint16_t*> cut(&at, n_categorical * BLOCK * sizeof(uint16_t))
-        block.outcomes = <uint64_t*> cut(&at, n_categorical * TILE * (BLOCK // LANES) * sizeof(uint64_t))
+        block.outcomes = <uint8_t*> cut(&at, n_categorical * TILE // 8 * BLOCK)
         block.tiles = <int32_t*> cut(&at, n_categorical * sizeof(int32_t))
         block.raw = <double*> cut(&at, scratch.block_rows * raw_row_bytes(plan))
         block.scores = <double*> cut(&at, BLOCK * sizeof(double))

@@ -6,7 +6,6 @@ like any other and never written out.
 """
 from libc.math cimport fabs
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 from fasttrees._categories cimport TILE
 from fasttrees._plan cimport BLOCK, LANES, LEFT_IS_VECTOR, RIGHT_IS_VECTOR
@@ -22,6 +21,9 @@ cdef extern from *:
     # Bytes that no other pointer of the same function reaches: the promise that lets the compiler vectorise.
     ctypedef uint8_t* Bytes "fasttrees_bytes"
     ctypedef const uint8_t* ConstBytes "fasttrees_const_bytes"
+
+cdef enum:
+    FEW_ROWS = 256
 
 cdef enum:
     # In place of ranks: what a column may treat as missing.
@@ -125,60 +127,40 @@ cdef inline void fill_set_column(
         out[i] = not is_in_set(categories[i], words, n_words)
 
 
-cdef inline void swap_bits(uint64_t* rows, int distance, uint64_t mask) noexcept nogil:
-    """Exchange the upper bits of each row, in pairs of `distance`, with the lower bits of the row so far below."""
-    cdef int i, base = 0
-    cdef uint64_t change
-    while base < TILE:
-        for i in range(base, base + distance):
-            change = (rows[i] >> distance ^ rows[i + distance]) & mask
-            rows[i] ^= change << distance
-            rows[i + distance] ^= change
-        base += 2 * distance
+cdef inline void copy_bytes(const uint64_t* rows, int shift, Bytes out) noexcept nogil:
+    cdef int i
+    for i in range(LANES):
+        out[i] = <uint8_t> (rows[i] >> shift)
 
 
 cdef inline void find_outcomes(
-    const uint16_t* classes, const uint64_t* class_bits, uint32_t n_tiles, uint32_t tile, uint64_t* outcomes, int n
+    const uint16_t* classes, const uint64_t* class_bits, Bytes outcomes, int n
 ) noexcept nogil:
-    """Outcomes of 64 splits of one feature: for each split a bit for each row of the block, 1 if it goes left.
+    """Outcomes of 64 splits of one feature: a column of bytes for each eight of them, a bit each, 1 if it goes right.
 
-    Every class has its outcomes ready, a bit for each split; 64 rows of them are a square of bits, which is transposed.
+    Every class has its outcomes ready, a bit for each split, so that a row is looked up once for all of them.
     """
-    cdef uint64_t rows[TILE]
-    cdef int i, group
-    for group in range((n + LANES - 1) // LANES):
+    cdef uint64_t rows[LANES]
+    cdef int i, byte, first = 0
+    while first < n:
         for i in range(LANES):
-            rows[i] = class_bits[<size_t> classes[group * LANES + i] * n_tiles + tile]
-        swap_bits(rows, 32, 0x00000000FFFFFFFF)
-        swap_bits(rows, 16, 0x0000FFFF0000FFFF)
-        swap_bits(rows, 8, 0x00FF00FF00FF00FF)
-        swap_bits(rows, 4, 0x0F0F0F0F0F0F0F0F)
-        swap_bits(rows, 2, 0x3333333333333333)
-        swap_bits(rows, 1, 0x5555555555555555)
-        for i in range(TILE):
-            outcomes[i * (BLOCK // LANES) + group] = rows[i]
-
-
-cdef inline void fill_outcome_column(
-    const uint64_t* outcomes, const uint8_t* mask_bytes, Bytes out, int n
-) noexcept nogil:
-    """Bytes for a categorical split, made to look like ranks: 0 (left of rank 0) where its bit is 1, else 1."""
-    cdef int group, i
-    for group in range((n + LANES - 1) // LANES):
-        for i in range(8):
-            memcpy(out + group * LANES + i * 8, mask_bytes + (outcomes[group] >> 8 * i & 0xFF) * 8, 8)
+            rows[i] = ~class_bits[classes[first + i]]
+        for byte in range(TILE // 8):
+            copy_bytes(rows, 8 * byte, outcomes + byte * BLOCK + first)
+        first += LANES
 
 
 # -- selection --------------------------------------------------------------------------------------------------------
 
 cdef inline void select(
-    ConstBytes column, uint8_t rank, ConstBytes left, int left_step, ConstBytes right, int right_step, Bytes out, int n
+    ConstBytes column, uint8_t mask, uint8_t rank, ConstBytes left, int left_step, ConstBytes right, int right_step,
+    Bytes out, int n,
 ) noexcept nogil:
-    """out = left where column <= rank, else right; a step of 0 repeats the operand's first LANES bytes."""
+    """out = left where column & mask <= rank, else right; a step of 0 repeats the operand's first LANES bytes."""
     cdef int i, vector
     for vector in range((n + LANES - 1) // LANES):
         for i in range(LANES):
-            out[i] = right[i] ^ ((left[i] ^ right[i]) & -<uint8_t> (column[i] <= rank))
+            out[i] = right[i] ^ ((left[i] ^ right[i]) & -<uint8_t> ((column[i] & mask) <= rank))
         column += LANES
         left += left_step
         right += right_step
@@ -186,17 +168,26 @@ cdef inline void select(
 
 
 cdef inline void select_by_shape(
-    uint8_t shape, ConstBytes column, uint8_t rank, ConstBytes left, ConstBytes right, Bytes out, int n
+    uint8_t shape, ConstBytes column, uint8_t mask, uint8_t rank, ConstBytes left, ConstBytes right, Bytes out, int n
 ) noexcept nogil:
-    """Select with a loop for each kind of operands, so that a repeated one is read once."""
-    if shape & (LEFT_IS_VECTOR | RIGHT_IS_VECTOR) == LEFT_IS_VECTOR | RIGHT_IS_VECTOR:
-        select(column, rank, left, LANES, right, LANES, out, n)
+    """Select for operands of the given shape.
+
+    For many rows with a loop for each shape, so that a repeated operand is read once; for few rows, a wrong guess of
+    the shape would cost more than that.
+    """
+    if n <= FEW_ROWS:
+        select(
+            column, mask, rank, left, (shape & LEFT_IS_VECTOR) * LANES // LEFT_IS_VECTOR, right,
+            (shape & RIGHT_IS_VECTOR) * LANES // RIGHT_IS_VECTOR, out, n,
+        )
+    elif shape & (LEFT_IS_VECTOR | RIGHT_IS_VECTOR) == LEFT_IS_VECTOR | RIGHT_IS_VECTOR:
+        select(column, mask, rank, left, LANES, right, LANES, out, n)
     elif shape & LEFT_IS_VECTOR:
-        select(column, rank, left, LANES, right, 0, out, n)
+        select(column, mask, rank, left, LANES, right, 0, out, n)
     elif shape & RIGHT_IS_VECTOR:
-        select(column, rank, left, 0, right, LANES, out, n)
+        select(column, mask, rank, left, 0, right, LANES, out, n)
     else:
-        select(column, rank, left, 0, right, 0, out, n)
+        select(column, mask, rank, left, 0, right, 0, out, n)
 
 
 # -- leaves -----------------------------------------------------------------------------------------------------------

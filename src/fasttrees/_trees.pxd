@@ -1,13 +1,11 @@
 """Finds the leaves of a block of rows in one tree: selects the splits that many rows reach, walks the others."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from fasttrees._categories cimport TILE, CategoricalFeature, CategorySet
 from fasttrees._columns cimport Block, Scratch
 from fasttrees._forest cimport Forest
-from fasttrees._kernels cimport (
-    fill_outcome_column, fill_set_column, find_outcomes, is_in_set, select_by_shape,
-)
+from fasttrees._kernels cimport fill_set_column, find_outcomes, is_in_set, select_by_shape
 from fasttrees._plan cimport BLOCK, IN_SET, LANES, Plan, RankNode, Select, TreePlan
 from fasttrees._rows cimport prefetch
 
@@ -30,43 +28,49 @@ cdef inline void select_leaves(
 ) noexcept nogil:
     """Leaf or exit numbers of a block, as bytes, split by split from the leaves up to the root."""
     cdef const Select* split = plan.selects.data() + tree.select_begin
-    cdef const uint8_t* column
+    cdef const uint8_t* left
+    cdef const uint8_t* right
+    cdef uint8_t* out
     cdef uint8_t* operands = scratch.operands
     cdef int i
     if tree.n_selects == 0:
         memset(result, 0, BLOCK)
     for i in range(tree.n_selects):
+        left, right = operands + split.left * LANES, operands + split.right * LANES
+        out = result if i + 1 == tree.n_selects else operands + split.out * LANES
         if split.shape & IN_SET:
-            make_set_column(forest, plan, &plan.categories.sets[split.column], block, scratch.set_column, n)
-            column = scratch.set_column
+            select_in_set(forest, plan, split, scratch, block, left, right, out, n)
         else:
-            column = block.columns + <size_t> split.column * BLOCK
-        select_by_shape(
-            split.shape, column, split.rank, operands + split.left * LANES, operands + split.right * LANES,
-            result if i + 1 == tree.n_selects else operands + split.out * LANES, n,
-        )
+            select_by_shape(
+                split.shape, block.columns + <size_t> split.column * BLOCK, 0xFF, split.rank, left, right, out, n
+            )
         split += 1
 
 
-cdef inline void make_set_column(
-    Forest forest, Plan plan, const CategorySet* category_set, Block* block, uint8_t* column, int n
+cdef inline void select_in_set(
+    Forest forest, Plan plan, const Select* split, Scratch* scratch, Block* block, const uint8_t* left,
+    const uint8_t* right, uint8_t* out, int n,
 ) noexcept nogil:
-    """Column of a categorical split; the outcomes of all splits of its tile are found with the first of them."""
+    """Select for a categorical split; the outcomes of all splits of its tile are found with the first of them."""
+    cdef const CategorySet* category_set = &plan.categories.sets[split.column]
     cdef const CategoricalFeature* feature = &plan.categories.features[category_set.slot]
-    cdef const uint64_t* class_bits = plan.categories.class_bits.data() + feature.bits_begin
-    cdef uint64_t* outcomes = block.outcomes + category_set.slot * TILE * (BLOCK // LANES)
+    cdef uint8_t* outcomes = block.outcomes + category_set.slot * TILE // 8 * BLOCK
     cdef int32_t tile = category_set.split // TILE
     if feature.n_tiles == 0:
         fill_set_column(
             block.categories + category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
-            category_set.n_words, column, n,
+            category_set.n_words, scratch.set_column, n,
         )
+        select_by_shape(split.shape, scratch.set_column, 0xFF, 0, left, right, out, n)
         return
     if block.tiles[category_set.slot] != tile:
         block.tiles[category_set.slot] = tile
-        find_outcomes(block.classes + category_set.slot * BLOCK, class_bits, feature.n_tiles, tile, outcomes, n)
-    outcomes += category_set.split % TILE * (BLOCK // LANES)
-    fill_outcome_column(outcomes, plan.categories.mask_bytes.data(), column, n)
+        find_outcomes(
+            block.classes + category_set.slot * BLOCK,
+            plan.categories.class_bits.data() + feature.bits_begin + tile * <size_t> feature.n_classes, outcomes, n,
+        )
+    outcomes += category_set.split % TILE // 8 * BLOCK
+    select_by_shape(split.shape, outcomes, 1 << category_set.split % 8, 0, left, right, out, n)
 
 
 cdef inline void walk_exits(

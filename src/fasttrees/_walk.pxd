@@ -115,11 +115,12 @@ cdef inline void fill_outcomes(
                 )
         return
     if <uint32_t> category < feature.n_categories:
-        bits += <size_t> plan.categories.category_classes[feature.category_begin + category] * feature.n_tiles
+        bits += plan.categories.category_classes[feature.category_begin + category]
     for i in range(feature.n_tiles):
         for byte in range(8):
-            memcpy(outcomes, plan.categories.mask_bytes.data() + (bits[i] >> 8 * byte & 0xFF) * 8, 8)
+            memcpy(outcomes, plan.categories.mask_bytes.data() + (bits[0] >> 8 * byte & 0xFF) * 8, 8)
             outcomes += 8
+        bits += feature.n_classes
 
 
 cdef inline void walk_trees(
