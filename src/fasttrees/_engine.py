@@ -1,9 +1,12 @@
 """Chooses among the builds of the kernels: the same source, compiled for the processors it will run on.
 
-All builds give the same bits: no build may contract or reorder floating point.
+All builds give the same bits: no build may contract or reorder floating point. The environment variable
+``FASTTREES_BUILD`` names one to take instead of the best, to compare them or to look for a fault.
 """
 
 from __future__ import annotations
+
+import os
 
 from fasttrees import _cpu
 
@@ -31,8 +34,11 @@ def usable_builds() -> list[str]:
 if TYPE_CHECKING:
     from fasttrees._eval import Evaluator, RowScorer
 else:
+    _forced = os.environ.get("FASTTREES_BUILD")
+    if _forced and _forced not in usable_builds():
+        raise ImportError(f"FASTTREES_BUILD: expected one of {', '.join(usable_builds())}, got {_forced!r}")
     for _name, _can_run in BUILDS.items():
-        if _can_run():
+        if _can_run() and _forced in (None, "", _name):
             try:
                 _build = __import__(f"fasttrees.{_name}", fromlist=["Evaluator"])
                 break

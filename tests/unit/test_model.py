@@ -84,6 +84,23 @@ def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarra
         assert same_bits(other.predict(rows[:n_rows], pred_leaf=True), model.predict(rows[:n_rows], pred_leaf=True))
 
 
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_environment_chooses_a_build() -> None:
+    code = "import fasttrees._engine; print(fasttrees._engine.Evaluator.__module__)"
+    best, *_ = builds = _engine.usable_builds()
+    for build in ["", *builds]:
+        ended = run_python(code, FASTTREES_BUILD=build)
+        assert (ended.stdout.strip(), ended.stderr) == (f"fasttrees.{build or best}", "")
+    ended = run_python(code, FASTTREES_BUILD="_eval_abacus")
+    assert ended.returncode
+    assert f"FASTTREES_BUILD: expected one of {', '.join(builds)}, got '_eval_abacus'" in ended.stderr
+
+
 @pytest.mark.parametrize("n_rows", [3, 3000])  # walked, and in blocks
 def test_memory_orders_strides_and_read_only_rows(model: fasttrees.Model, rows: np.ndarray, n_rows: int) -> None:
     rows = rows[:n_rows]
