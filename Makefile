@@ -12,10 +12,10 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize clean
+.PHONY: help demo test lint sanitize bench bench-full clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 demo: $(VENV)/.installed ## Score the flights example through the command line and compare it with LightGBM's predictions
 	@mkdir -p build/demo
@@ -39,6 +39,12 @@ sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds c
 	LD_PRELOAD=$$(ldd $$module | awk '/libasan|libstdc\+\+/ { printf "%s ", $$3 }') \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
+
+bench: dist/.built ## Compare speed with other engines, in a short form (under 10 minutes)
+	$(PYTHON) -m benchmarks --wheel dist/*.whl
+
+bench-full: dist/.built ## Compare everything with all engines and write docs/performance.md (about half an hour)
+	$(PYTHON) -m benchmarks --wheel dist/*.whl --full
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,19 +6,12 @@ import os
 import platform
 from pathlib import Path
 
-import lightgbm
-import numpy as np
 
-import fasttrees
-from fasttrees._engine import usable_builds
-
-
-def describe_machine() -> str:
-    """Return one paragraph: processor, system, versions."""
+def describe_system() -> str:
+    """Return processor, number of CPUs, system, C library and Python."""
     return (
-        f"Machine: {_processor()}, {len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.machine()},\n"
-        f"{' '.join(platform.libc_ver())}, Python {platform.python_version()}, numpy {np.__version__}, lightgbm "
-        f"{lightgbm.__version__}, fasttrees\n{fasttrees.__version__} (builds {', '.join(usable_builds())})."
+        f"{_processor()}, {len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.machine()}, "
+        f"{' '.join(platform.libc_ver())}, Python {platform.python_version()}"
     )
 
 

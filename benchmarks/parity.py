@@ -17,7 +17,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from benchmarks.machine import describe_machine
+import fasttrees
+from benchmarks.machine import describe_system
+from fasttrees._engine import usable_builds
 from tests.builders import Matrix, as_type, differences, lightgbm_predict, load_builds, load_lightgbm
 from tests.training import (
     COLUMN_KINDS,
@@ -32,6 +34,9 @@ from tests.training import (
 N_ROWS = 4000
 N_FEW = 210
 PAGE = Path(__file__).parents[1] / "docs" / "parity.md"
+MACHINE = f"""Machine: {describe_system()},
+numpy {np.__version__}, lightgbm {lightgbm.__version__}, fasttrees {fasttrees.__version__} (builds
+{", ".join(usable_builds())})."""
 
 COLUMNS = ("normal", "rounded", "integers", "mostly zero", "near the zero limit", "normal")
 BASE = Case("regression", n_rows=2000, n_rounds=30, columns=COLUMNS, missing_share=0.1)
@@ -190,7 +195,7 @@ each
 A prediction counts once and counts as different if it differs in any build of the kernels that the processor runs. One
 NaN equals another; everything else must have the same 64 bits. Models of one-leaf trees are included.
 
-Measured on {today}. {describe_machine()}
+Measured on {today}. {MACHINE}
 
 `tests/parity` compares the same outputs for hand-made trees, random models, LightGBM's example data and models of older
 formats on every test run.

@@ -78,15 +78,17 @@ class Worker:
         batch = np.asarray(self.engine.predict(self.model, self.rows[:N_COMPARED], 1))
         if batch.shape != expected.shape:
             raise ValueError(f"predictions have the shape {batch.shape}, not {expected.shape}")
-        predict = self._one_row()
-        single = np.concatenate([np.asarray(predict(row)) for row in self._batches(1)])
-        difference = max(float(np.abs(batch - expected).max()), float(np.abs(single - expected[: len(single)]).max()))
-        equal = batch.astype(np.float64).view(np.int64) == expected.view(np.int64)
-        equal_single = single.astype(np.float64).view(np.int64) == expected[: len(single)].view(np.int64)
+        rows = self._batches(1)
+        singles = [np.concatenate([np.asarray(self.engine.predict(self.model, row, 1)) for row in rows])]
+        if hasattr(self.engine, "one_row"):
+            one_row = self.engine.one_row(self.model)
+            singles.append(np.array([one_row(row[0]) for row in rows]))
+        found = np.concatenate([batch, *singles]).astype(np.float64)
+        wanted = np.concatenate([expected, *(expected[: len(single)] for single in singles)])
         return {
-            "compared": equal.size + equal_single.size,
-            "equal": int(equal.sum() + equal_single.sum()),
-            "difference": difference,
+            "compared": found.size,
+            "equal": int((found.view(np.int64) == wanted.view(np.int64)).sum()),
+            "difference": float(np.abs(found - wanted).max()),
             "range": float(np.ptp(expected)),
         }
 
@@ -97,6 +99,7 @@ class Worker:
         batches = self._batches(n_rows)[: 1 if same else None]
         if reusable:
             work = self.engine.one_row(self.model)
+            batches = [batch[0] for batch in batches]
         else:
             engine_predict, model = self.engine.predict, self.model
 
@@ -126,9 +129,6 @@ class Worker:
         if hasattr(self.engine, "nbytes"):
             result["nbytes_scored"] = self.engine.nbytes(self.model)
         return result
-
-    def _one_row(self) -> Callable[[np.ndarray], Any]:
-        return lambda row: self.engine.predict(self.model, row, 1)
 
     def _batches(self, n_rows: int) -> list[np.ndarray]:
         count = min(N_SINGLE if n_rows == 1 else MAX_BATCHES, len(self.rows) // n_rows)

@@ -3,5 +3,5 @@
 ``load(path, prepared)`` returns a model; ``predict(model, rows, n_threads)`` scores a float64 array and returns what
 LightGBM's ``Booster.predict`` returns, of the same shape. Where an engine has to compile or convert a model first, its
 module has ``prepare(path, prepared)`` too, which leaves files in the folder `prepared`. A module may have
-``one_row(model)``, a cheaper call for single rows, ``nbytes(model)`` and ``describe()``.
+``one_row(model)``, which returns a cheaper function of a one-dimensional row, ``nbytes(model)`` and ``describe()``.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ def load(path: Path, prepared: Path) -> fasttrees.Model:
 
 def predict(model: fasttrees.Model, rows: np.ndarray, n_threads: int = 1) -> np.ndarray:
     return model.predict(rows, n_threads=n_threads)
+
+
+def one_row(model: fasttrees.Model) -> Callable[[np.ndarray], object]:
+    return model.row_scorer().score
 
 
 def nbytes(model: fasttrees.Model) -> int:
