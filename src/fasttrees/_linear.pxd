@@ -18,7 +18,6 @@ cdef inline void add_linear_values(
     cdef const double* constants = forest.linear_constant.data() + forest.linear_begin[tree]
     cdef const int32_t* chunk_begin = plan.chunk_begin.data() + forest.linear_begin[tree]
     cdef const LinearChunk* chunks = plan.linear_chunks.data()
-    cdef const LinearChunk* chunk
     cdef const int32_t* leaves = scratch.leaves
     cdef const double* raw = block.raw
     cdef double values[BLOCK]
@@ -28,22 +27,22 @@ cdef inline void add_linear_values(
     cdef int i, j, n_waiting = 0, n_left
     for i in range(n):
         at[i] = chunk_begin[leaves[i]]
-        chunk = chunks + at[i]
-        values[i] = add_terms(constants[leaves[i]], chunk, raw + i * row_items)
+        values[i] = add_terms(constants[leaves[i]], chunks + at[i], raw + i * row_items)
         waiting[n_waiting] = i
-        n_waiting += chunk.has_more
+        n_waiting += at[i] + 1 < chunk_begin[leaves[i] + 1]
     while n_waiting:
         n_left = 0
         for j in range(n_waiting):
             i = waiting[j]
             at[i] += 1
-            chunk = chunks + at[i]
-            values[i] = add_terms(values[i], chunk, raw + i * row_items)
+            values[i] = add_terms(values[i], chunks + at[i], raw + i * row_items)
             waiting[n_left] = i
-            n_left += chunk.has_more
+            n_left += at[i] + 1 < chunk_begin[leaves[i] + 1]
         n_waiting = n_left
     for i in range(n):
-        if isnan(values[i]) and misses_feature(chunks + chunk_begin[leaves[i]], raw + i * row_items):
+        if isnan(values[i]) and misses_feature(
+            chunks + chunk_begin[leaves[i]], chunks + chunk_begin[leaves[i] + 1], raw + i * row_items
+        ):
             values[i] = forest.leaf_value[forest.leaf_begin[tree] + leaves[i]]
         block.scores[i] += values[i]
 
@@ -56,13 +55,14 @@ cdef inline double add_terms(double value, const LinearChunk* chunk, const doubl
     return value
 
 
-cdef inline bint misses_feature(const LinearChunk* chunk, const double* row) noexcept nogil:
+cdef inline bint misses_feature(
+    const LinearChunk* chunk, const LinearChunk* end, const double* row
+) noexcept nogil:
     """Whether a feature that a leaf reads is missing: the leaf's plain value then stands for its linear model."""
     cdef int i
-    while True:
+    while chunk < end:
         for i in range(CHUNK_TERMS):
             if isnan(row[chunk.slots[i]]):
                 return True
-        if not chunk.has_more:
-            return False
         chunk += 1
+    return False

@@ -50,14 +50,13 @@ cdef struct LinearChunk:
     # Some terms of a linear leaf, in order; those that it lacks add -0.0, which changes no number.
     double coefficients[CHUNK_TERMS]
     int32_t slots[CHUNK_TERMS]  # into raw_features; one beyond them stands for 1.0
-    int32_t has_more            # whether the leaf's next chunk follows
 
 cdef class Plan:
     cdef Ranks ranks
     cdef Categories categories
     cdef vector[int32_t] raw_features          # read by linear leaves
     cdef vector[LinearChunk] linear_chunks
-    cdef vector[int32_t] chunk_begin           # by linear leaf: into linear_chunks
+    cdef vector[int32_t] chunk_begin           # by linear leaf: into linear_chunks, at least one; one more entry
     cdef vector[TreePlan] trees
     cdef vector[Select] selects
     cdef vector[int32_t] exits                 # where a row goes on that selection gave this number: as RankNode.left

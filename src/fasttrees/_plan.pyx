@@ -59,14 +59,13 @@ cdef class Plan:
         for leaf in range(<int64_t> forest.linear_constant.size()):
             term, stop = forest.term_begin[leaf], forest.term_begin[leaf + 1]
             self.chunk_begin.push_back(self.linear_chunks.size())
-            chunk.has_more = True
-            while chunk.has_more:  # a leaf without terms has a chunk too
+            while term < stop or <size_t> self.chunk_begin.back() == self.linear_chunks.size():
                 for i in range(CHUNK_TERMS):
                     chunk.coefficients[i] = forest.term_coefficient[term] if term < stop else -0.0
                     chunk.slots[i] = slot_of[forest.term_feature[term]] if term < stop else self.raw_features.size()
                     term += 1
-                chunk.has_more = term < stop
                 self.linear_chunks.push_back(chunk)
+        self.chunk_begin.push_back(self.linear_chunks.size())
         self.linear_chunks.shrink_to_fit()
         self.chunk_begin.shrink_to_fit()
 
