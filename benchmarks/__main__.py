@@ -87,20 +87,11 @@ def main() -> None:
         BUILD / ("full.json" if arguments.full else "short.json"),
         keep=arguments.parts is not None or bool(arguments.models),
     )
-    results["about"] = {
-        "date": str(datetime.datetime.now(datetime.timezone.utc).date()),
-        "system": describe_system(),
-        "full": arguments.full,
-        "measured": f"the wheel {arguments.wheel.name}" if arguments.wheel else "the tree, built in place",
-        "rounds": effort.rounds,
-        "clock": effort.clock,
-        "load": os.getloadavg()[0],
-        "limit": effort.limit,
-        "compile_limit": compile_limit,
-    }
-    prepare(engines, models, compile_limit)
-    results["preparing_seconds"] = time.perf_counter() - begin
+    if parts:
+        results["about"] = about(arguments, effort, compile_limit)
     if "scoring" in parts:
+        prepare(engines, models, compile_limit)
+        results["preparing_seconds"] = time.perf_counter() - begin
         results.setdefault("models", {})
         for model in models:
             results["models"][model.name] = {"engines": measure_model(engines, model, sizes, effort)}
@@ -120,9 +111,25 @@ def main() -> None:
         results["instructions"] = count_instructions(engines)
     order = dict.fromkeys([*FULL_MODELS, *results.get("models", {})])
     results["models"] = {name: results["models"][name] for name in order if name in results.get("models", {})}
-    results["seconds"] = time.perf_counter() - begin
+    if parts:
+        results["seconds"] = time.perf_counter() - begin
     results.save()
     publish(results, arguments.full)
+
+
+def about(arguments: argparse.Namespace, effort: Effort, compile_limit: float) -> dict[str, Any]:
+    """Say when, where and how this run measures."""
+    return {
+        "date": str(datetime.datetime.now(datetime.timezone.utc).date()),
+        "system": describe_system(),
+        "full": arguments.full,
+        "measured": f"the wheel {arguments.wheel.name}" if arguments.wheel else "the tree, built in place",
+        "rounds": effort.rounds,
+        "clock": effort.clock,
+        "load": os.getloadavg()[0],
+        "limit": effort.limit,
+        "compile_limit": compile_limit,
+    }
 
 
 class Results(dict[str, Any]):

@@ -68,8 +68,8 @@ converting counts. Ratios say more than times, which shift with the machine and 
 
 Machine: {about["system"]}.
 Measured on {about["date"]}, fasttrees from {about["measured"]}. Versions: {listed}.
-It took {results["seconds"] / 60:.0f} minutes, {results["preparing_seconds"] / 60:.0f} of them for what a later run
-finds ready: environments, trained models, compiled models."""
+It took {results["seconds"] / 60:.0f} minutes, {results.get("preparing_seconds", 0) / 60:.0f} of them for what a
+later run finds ready: environments, trained models, compiled models."""
 
 
 def scoring_sections(results: dict[str, Any]) -> str:
