@@ -37,7 +37,7 @@ FULL_MODELS = [
     *["categorical-100x31", "multiclass-500x31", "sparse-500x31", "bins1023-500x31", "linear-100x31", "huge-200x4095"],
 ]
 SHORT = Effort(rounds=5, seconds=0.05, budget=1.0, limit=60)
-FULL = Effort(rounds=7, seconds=0.1, budget=3.0, limit=180)
+FULL = Effort(rounds=5, seconds=0.05, budget=1.5, limit=180)
 SHORT_SIZES, FULL_SIZES = [1, 10_000], [1, 100, 10_000, 100_000]
 PARTS = ["scoring", "starting", "growth", "instructions"]
 FRESH_MODEL, MEMORY_MODEL, N_FEATURES = "binary-100x31", "binary-500x31", 28

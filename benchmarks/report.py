@@ -62,7 +62,8 @@ def heading(results: dict[str, Any]) -> str:
 engine best; run it yourself: `{command}` needs no edit. Every engine runs in a process and an environment of its own,
 and the processes take turns, so that what disturbs the machine disturbs all. Times are medians of {about["rounds"]}
 turns; slow engines sit out some. float64 numpy array in, numpy array out; where an engine wants something else,
-converting counts. Ratios say more than times, which shift with the machine and its load.
+converting counts. Ratios say more than times, which shift with the machine and its load. What was tried to get here,
+and why some goals are not met: [performance-notes.md](performance-notes.md).
 
 {clock} is counted. Load of the machine as the run began: {about["load"]:.2f}.
 

@@ -105,8 +105,8 @@ def test_every_compiled_module_has_a_stub_if_python_imports_it() -> None:
 
 def test_kernels_never_need_the_gil() -> None:
     """Every C function of the kernels says that it raises nothing and runs without the GIL."""
-    for name in ("_kernels.pxd", "_walk.pxd", "_columns.pxd", "_blocks.pxd"):
-        text = (SOURCE / name).read_text()
+    for name in ("_rows", "_kernels", "_walk", "_columns", "_linear", "_trees", "_blocks"):
+        text = (SOURCE / f"{name}.pxd").read_text()
         for match in re.finditer(r"^cdef inline [^:]*\)([^:)]*):$", text, re.MULTILINE):
             assert match.group(1).strip() == "noexcept nogil", f"{name}: {match.group(0)}"
 

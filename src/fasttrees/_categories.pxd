@@ -19,7 +19,7 @@ cdef struct CategoricalFeature:
 cdef struct CategorySet:
     # The set of a split.
     uint32_t slot            # into features
-    uint32_t split           # number among the feature's selected splits, in the order of evaluation
+    uint32_t split           # number among the feature's splits, in the order in which the plan adds them
     uint32_t n_words
     int64_t word_begin       # into the forest's set_words
 

@@ -10,7 +10,7 @@ from fasttrees._rows cimport Rows, gather, read_value, squash
 cdef enum:
     GROUP = 8    # features read from the rows at a time: a cache line of doubles
     STRIP = 256  # rows whose columns are made together
-    TEAM = 4   # trees whose leaf values are added together
+    TEAM = 4     # trees whose leaf values are added together
     MAX_BLOCKS = 4           # blocks that a chunk of trees is evaluated on, one after the other
     COLUMN_BYTES = 1 << 18
     RAW_BYTES = 1 << 15
@@ -81,13 +81,14 @@ cdef inline void choose_blocks(Plan plan, Py_ssize_t n_rows, Scratch* scratch) n
     The second level holds the columns of a few blocks beside a chunk of trees; the first level the values that linear
     leaves read.
     """
-    cdef Py_ssize_t columns = plan.ranks.columns.size() + 1
+    # Of a categorical feature its categories, classes and outcomes.
+    cdef Py_ssize_t row_bytes = plan.ranks.columns.size() + 14 * plan.categories.features.size() + 1
     cdef Py_ssize_t rows = BLOCK
     if plan.linear_chunks.size():
         rows = min(rows, <Py_ssize_t> (RAW_BYTES // raw_row_bytes(plan)))
     rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     scratch.block_rows = rows
-    scratch.n_blocks = max(1, min(MAX_BLOCKS, COLUMN_BYTES // (columns * rows), (n_rows + rows - 1) // rows))
+    scratch.n_blocks = max(1, min(MAX_BLOCKS, COLUMN_BYTES // (row_bytes * rows), (n_rows + rows - 1) // rows))
 
 
 cdef inline void make_columns(

@@ -10,7 +10,7 @@ cdef extern from *:
     #include <cstring>
     #include <limits>
 
-    enum { FASTTREES_MAX_FIVES = 54, FASTTREES_QUICK_BYTES = 64 };  // bytes that are read at most, used or not
+    enum { FASTTREES_MAX_FIVES = 54, FASTTREES_QUICK_BYTES = 80 };  // bytes that are read at most, used or not
 
     static const uint64_t fasttrees_tens[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     static const double fasttrees_exact_tens[23] = {

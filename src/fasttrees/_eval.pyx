@@ -1,6 +1,6 @@
 """Evaluates a forest: checks what the kernels trust, releases the GIL, and calls them.
 
-The kernels are inline functions of _blocks.pxd, _walk.pxd and _kernels.pxd, so that each build of this module, for
+The kernels are inline functions of _blocks.pxd, _walk.pxd and what they import, so that each build of this module, for
 each level of processors, compiles its own.
 """
 from cpython.buffer cimport (
@@ -94,7 +94,7 @@ cdef class Evaluator:
         cdef Plan plan = self.plan
         cdef RowPlan row_plan = self.row_plan
         cdef Py_ssize_t n_rows = stop - start
-        cdef bint walks = n_rows < WALK_ROWS
+        cdef bint walks = job.rows.n_rows < WALK_ROWS  # not for the last range of a batch: it has its plan
         cdef bint done
         if walks and row_plan is None:
             row_plan = RowPlan(self.forest)
@@ -207,6 +207,8 @@ cdef class Evaluator:
                 raise InputError("expected an output buffer of aligned items")
             if overlap(&rows.rows, &view):
                 raise InputError("expected an output buffer beside the rows, got one that overlaps them")
+            if view.len == 0:
+                return  # its address may be NULL
             if pred_leaf:
                 job.leaves = <int32_t*> view.buf
             else:
@@ -261,7 +263,7 @@ cdef class RowScorer:
         try:
             if type_code(&view) != b"d" or view.len != n_features * <Py_ssize_t> sizeof(double):
                 raise InputError(
-                    f"expected {n_features} items of format 'd' (float64), got {view.len // view.itemsize} of "
+                    f"expected {n_features} items of format 'd' (float64), got {view.len} bytes of format "
                     f"{format_of(&view)!r}"
                 )
             if <size_t> view.buf % sizeof(double):

@@ -17,7 +17,7 @@ cdef struct Node:
     int32_t left      # a node of the same tree, or ~leaf
     int32_t right
     uint8_t decision
-    uint8_t nan_left  # of a numerical split: 1 if a NaN goes left
+    uint8_t padding   # named, so that it is copied and pickles of equal forests are equal
     uint16_t weight   # how often training came here: the upper half of a float, see weight_of; 0 if unknown
 
 # What can be wrong with a tree.

@@ -177,7 +177,7 @@ cdef class Forest:
         cdef int32_t child
         cdef int64_t i
         cdef int side
-        cdef bint falls = False  # whether a child stands before its parent
+        cdef bint falls = False  # whether a child does not stand behind its parent
         if n_leaves != n_nodes + 1:
             return flawed(flaw, WRONG_LEAVES, 0, n_leaves)
         is_child.resize(n_leaves + n_nodes + 1)
@@ -191,7 +191,7 @@ cdef class Forest:
                 if is_child[n_leaves + child]:
                     return flawed(flaw, REPEATED_CHILD, side, child)
                 is_child[n_leaves + child] = 1
-                falls |= 0 <= child < i
+                falls |= 0 <= child <= i
             if node.feature < 0 or node.feature >= self.n_features:
                 return flawed(flaw, WRONG_FEATURE, 0, node.feature)
             if node.decision >= MISSING_TYPE:
@@ -200,8 +200,8 @@ cdef class Forest:
                 0 <= node.threshold < n_sets and node.threshold == <double> <int64_t> node.threshold
             ):
                 return flawed(flaw, WRONG_SET, 0, i)
-        # Every node but the root now has one parent. If no child stands before its parent, that parent hangs on the
-        # root; otherwise nodes may form a cycle beside the tree.
+        # Every node but the root now has one parent. If each stands behind its parent, all hang on the root; otherwise
+        # nodes may form a cycle beside the tree, one node with itself too.
         i = count_below(nodes) if falls else n_nodes
         return flawed(flaw, LOOSE_NODES if i < n_nodes else SOUND, 0, i)
 

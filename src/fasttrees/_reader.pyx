@@ -223,7 +223,9 @@ def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
     """
     cdef list sizes = reader.sizes
     cdef Py_ssize_t text_size = sum(sizes)
-    cdef Py_ssize_t n_parts = min(available_cpus(), text_size // PIECE_SIZE)
+    cdef Py_ssize_t n_parts = text_size // PIECE_SIZE
+    if n_parts > 0:
+        n_parts = min(available_cpus(), n_parts)
     if n_parts < (2 if file is None else 1) or min(sizes) < 1:
         return False
     cdef list begins = list(accumulate(sizes, initial=reader.cursor.at - reader.cursor.start))
@@ -243,7 +245,10 @@ def read_in_parts(TreeReader reader, file, Py_ssize_t file_size):
                 part.go_on(Cursor(reader.cursor.data, begins[begin], begins[end]))
             else:
                 end = min(last, max(begin + 1, bisect_right(begins, begins[begin] + PIECE_SIZE) - 1))
-                part.go_on(Cursor(os.pread(file, begins[end] - begins[begin], begins[begin])))
+                piece = os.pread(file, begins[end] - begins[begin], begins[begin])
+                if len(piece) < begins[end] - begins[begin]:
+                    return  # the file has shrunk, or its system gives less at a time
+                part.go_on(Cursor(piece))
             with nogil:
                 number = part.read(begin, end)
             if number < end or (not part.cursor.at_end() if end < len(sizes) else starts_tree(part.cursor)):

@@ -112,8 +112,10 @@ def run_in_threads(work: Callable[[int, int], object], n_rows: int, n_threads: i
 def run_ranges(work: Callable[[int, int], object], all_ranges: list[tuple[int, int]], n_threads: int) -> None:
     """Call ``work(start, stop)`` for each range, in up to `n_threads` threads.
 
-    Returns, or raises an exception of any call, when all calls have ended.
+    Returns when all calls have ended; or raises an exception of any call, after which no call begins any more.
     """
+    if not all_ranges:
+        return
     ranges = iter(all_ranges)
     left = iter(range(len(all_ranges) - 1, -1, -1))
     errors: list[BaseException] = []
@@ -123,7 +125,8 @@ def run_ranges(work: Callable[[int, int], object], all_ranges: list[tuple[int, i
     def take_ranges() -> None:
         for start, stop in ranges:  # each range is taken once, by whichever thread comes first
             try:
-                work(start, stop)
+                if not errors:
+                    work(start, stop)
             except BaseException as error:
                 errors.append(error)
             if next(left) == 0:
@@ -133,10 +136,14 @@ def run_ranges(work: Callable[[int, int], object], all_ranges: list[tuple[int, i
     try:
         for _ in range(min(n_threads, len(all_ranges)) - 1):
             _thread.start_new_thread(take_ranges, ())
-    except RuntimeError:
+    except (RuntimeError, MemoryError):
         pass  # a limit, or the interpreter shuts down: the threads that there are take all ranges
     take_ranges()
-    ended.acquire()
+    try:
+        ended.acquire()
+    except BaseException as interrupt:  # the others still write to what belongs to the caller
+        errors.append(interrupt)
+        ended.acquire()
     if errors:
         raise errors[0]
 

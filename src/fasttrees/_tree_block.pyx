@@ -8,7 +8,7 @@ from libc.string cimport memcmp
 from libcpp.vector cimport vector
 
 from fasttrees._cursor cimport Cursor, shown
-from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, SOUND, Flaw, Forest, Node, weight_of
+from fasttrees._forest cimport CATEGORICAL, MISSING_TYPE, SOUND, Flaw, Forest, Node, weight_of
 from fasttrees._decimals cimport word_to_int32, word_to_uint32
 from fasttrees._lines cimport (
     CHUNK, count_words, ends_line, first_bit, is_line_end, is_of_number, is_word_end, separators,
@@ -349,10 +349,6 @@ cdef class TreeBlock:
                 node.threshold += first_set
             node.decision = decision
             node.weight = weight_of(self.counts[i]) if self.lengths[INTERNAL_COUNT] > 0 else 0
-            if decision & MISSING_TYPE:
-                node.nan_left = decision & DEFAULT_LEFT != 0
-            else:
-                node.nan_left = 0.0 <= node.threshold  # a NaN counts as zero where no missing type is set
         forest.node_begin.push_back(forest.nodes.size())
 
     cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil:

@@ -54,11 +54,11 @@ cdef inline void select_in_set(
     """Select for a categorical split; the outcomes of all splits of its tile are found with the first of them."""
     cdef const CategorySet* category_set = &plan.categories.sets[split.column]
     cdef const CategoricalFeature* feature = &plan.categories.features[category_set.slot]
-    cdef uint8_t* outcomes = block.outcomes + category_set.slot * TILE // 8 * BLOCK
+    cdef uint8_t* outcomes = block.outcomes + <size_t> category_set.slot * (TILE // 8 * BLOCK)
     cdef int32_t tile = category_set.split // TILE
     if feature.n_tiles == 0:
         fill_set_column(
-            block.categories + category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
+            block.categories + <size_t> category_set.slot * BLOCK, forest.set_words.data() + category_set.word_begin,
             category_set.n_words, scratch.set_column, n,
         )
         select_by_shape(split.shape, scratch.set_column, 0xFF, 0, left, right, out, n)
@@ -66,7 +66,7 @@ cdef inline void select_in_set(
     if block.tiles[category_set.slot] != tile:
         block.tiles[category_set.slot] = tile
         find_outcomes(
-            block.classes + category_set.slot * BLOCK,
+            block.classes + <size_t> category_set.slot * BLOCK,
             plan.categories.class_bits.data() + feature.bits_begin + tile * <size_t> feature.n_classes, outcomes, n,
         )
     outcomes += category_set.split % TILE // 8 * BLOCK

@@ -148,7 +148,7 @@ cdef inline void walk_trees(
             if forest.linear_begin[tree] == forest.linear_begin[tree + 1]:
                 scores[k] += forest.leaf_value[forest.leaf_begin[tree] + leaf]
             else:
-                scores[k] += linear_value(forest, tree, leaf, values, forest.term_feature.data(), 1)
+                scores[k] += linear_value(forest, tree, leaf, values)
             k = 0 if k + 1 == job.n_classes else k + 1
         first += GROUP
 
@@ -171,20 +171,17 @@ cdef inline uint32_t step(const Step* steps, const uint8_t* columns, uint32_t pl
     return steps[place].next + (columns[test >> 8] > <uint8_t> test)
 
 
-cdef inline double linear_value(
-    Forest forest, int64_t tree, int64_t leaf, const double* values, const int32_t* places, int stride
-) noexcept nogil:
-    """The linear model of a leaf; `values[places[term] * stride]` is the feature of a term.
+cdef inline double linear_value(Forest forest, int64_t tree, int64_t leaf, const double* values) noexcept nogil:
+    """The linear model of a leaf, on the values of all features; a missing one makes it the leaf's plain value.
 
-    A missing feature makes it the leaf's plain value. One multiplication and one addition a term, in order, as
-    LightGBM does it.
+    One multiplication and one addition a term, in order, as LightGBM does it.
     """
     cdef int64_t linear_leaf = forest.linear_begin[tree] + leaf
     cdef double result = forest.linear_constant[linear_leaf]
     cdef double value
     cdef int64_t term
     for term in range(forest.term_begin[linear_leaf], forest.term_begin[linear_leaf + 1]):
-        value = values[<Py_ssize_t> places[term] * stride]
+        value = values[forest.term_feature[term]]
         if isnan(value):
             return forest.leaf_value[forest.leaf_begin[tree] + leaf]
         result += forest.term_coefficient[term] * value

@@ -143,7 +143,8 @@ class Model:
             If `start_iteration` or `num_iteration` is no whole number.
         """
         inputs = _inputs or _import_inputs()
-        if type(data) is inputs.ndarray and n_threads is None and not pred_leaf:
+        counted = n_threads is None or (type(n_threads) is int and n_threads > 0)
+        if counted and type(data) is inputs.ndarray and not pred_leaf:
             scores: np.ndarray | None = self._evaluator.score_few(
                 data, inputs.empty, start_iteration, num_iteration, raw_score
             )
@@ -300,7 +301,7 @@ class Model:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the model's arrays hold now; the first batch of rows adds its evaluation plan."""
+        """Bytes of memory that the model's arrays hold now; the first batch and the first few rows add their plans."""
         return self._evaluator.nbytes
 
     def features_used(self) -> tuple[set[int], set[int]]:

@@ -159,7 +159,7 @@ def forest_rows(rng: np.random.Generator, thresholds: Matrix, n_rows: int, n_fea
     objective=st.sampled_from([None, "custom", "binary sigmoid:0.7", "regression sqrt", "poisson", "cross_entropy",
                                "cross_entropy_lambda", "multiclass", "multiclassova"]),
     average_output=st.booleans(),
-    n_rows=st.sampled_from([1, 7, 8, 64, 513, 1100]),
+    n_rows=st.sampled_from([1, 11, 12, 64, 255, 257, 1023, 1025, 1100]),
     dtype=st.sampled_from(["float64", "float32"]),
     start=st.integers(-1, 4),
     count=st.sampled_from([None, 0, 1, 2]),
@@ -199,14 +199,14 @@ def test_hand_made_forests(
 
 
 @settings(max_examples=300)
-@given(seed=SEEDS, n_leaves=st.integers(1, 300), n_rows=st.sampled_from([1, 7, 8, 600]))
+@given(seed=SEEDS, n_leaves=st.integers(1, 300), n_rows=st.sampled_from([1, 11, 12, 600, 1500]))
 def test_hand_made_linear_trees(seed: int, n_leaves: int, n_rows: int) -> None:
     """Leaves with no terms, one, many, the same feature twice; coefficients and constants of any size."""
     rng = np.random.default_rng(seed)
     n_features = 5
     trees = []
     for _ in range(6):
-        counts = rng.integers(0, 5, n_leaves)
+        counts = rng.choice([0, 1, 2, 3, 4, 5, 8, 9, 13], n_leaves)
         terms = int(counts.sum())
         linear = {
             "is_linear": [1],

@@ -1,6 +1,7 @@
 """The public model: shapes, dtypes, errors, sharing."""
 
 import copy
+import ctypes
 import gc
 import os
 import pickle
@@ -225,7 +226,8 @@ def test_a_row_scorer_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarr
 def test_rows_that_a_row_scorer_refuses(model: fasttrees.Model) -> None:
     score = model.row_scorer().score
     narrow, whole, swapped = (np.zeros(5, dtype) for dtype in ("f4", "i8", ">f8"))
-    wrong: list[Any] = [np.zeros(4), np.zeros(6), narrow, whole, swapped, bytes(40)]
+    nothing: Any = type("Nothing", (ctypes.Structure,), {"_fields_": []})  # items of no bytes
+    wrong: list[Any] = [np.zeros(4), np.zeros(6), narrow, whole, swapped, bytes(40), (nothing * 5)()]
     for row in wrong:
         with pytest.raises(fasttrees.InputError, match="expected 5 items of format 'd'"):
             score(row)
@@ -237,6 +239,21 @@ def test_rows_that_a_row_scorer_refuses(model: fasttrees.Model) -> None:
         score(np.zeros(41, np.uint8)[1:].view(np.float64))
     with pytest.raises(TypeError):
         model.row_scorer(0.5)  # type: ignore[arg-type]
+
+
+def test_the_last_rows_of_a_batch_need_no_plan_for_few_rows(model: fasttrees.Model, rows: np.ndarray) -> None:
+    model.predict(rows[:2048], n_threads=2)
+    n_bytes = model.nbytes
+    model.predict(rows[:2050], n_threads=2)
+    assert model.nbytes == n_bytes
+
+
+def test_leaves_of_no_trees_may_go_nowhere(model: fasttrees.Model, rows: np.ndarray) -> None:
+    address = ctypes.pythonapi.PyMemoryView_FromMemory
+    address.restype = ctypes.py_object
+    nowhere = address(None, ctypes.c_ssize_t(0), 0x200).cast("i")  # writable, at NULL
+    for n_rows in (1, 100):
+        model.predict_into(rows[:n_rows], nowhere, start_iteration=10**6, pred_leaf=True)
 
 
 def test_threads_share_a_row_scorer(model: fasttrees.Model, rows: np.ndarray) -> None:

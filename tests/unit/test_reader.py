@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fasttrees
+from tests.builders import Tree, model_text
 
 MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
@@ -215,6 +216,20 @@ def test_a_cycle_beside_the_tree_is_refused() -> None:
     text = re.sub(rb"right_child=.*", b"right_child=3 -5 -6 4 -2", text, count=1)
     error = refusal(text)
     assert (error.tree, error.key, error.expected) == (0, "left_child", "5 splits below the root")
+
+
+@pytest.mark.parametrize("n_loops", [1, 5000])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_nodes_that_are_their_own_children_are_refused(side: str, n_loops: int) -> None:
+    """Each of them is a child once, too; small trees and large ones are planned in different ways."""
+    loops = list(range(1, n_loops + 1))
+    leaves = [~(2 + i) for i in range(n_loops)]
+    tree = Tree(
+        [0.5] * (n_loops + 2), [0] * (n_loops + 1), [0.5] * (n_loops + 1), [0] * (n_loops + 1),
+        [-1, *(loops if side == "left" else leaves)], [-2, *(leaves if side == "left" else loops)],
+    )  # fmt: skip
+    error = refusal(model_text([tree], 1).encode())
+    assert (error.tree, error.expected) == (0, f"{n_loops + 1} splits below the root")
 
 
 @pytest.mark.parametrize(

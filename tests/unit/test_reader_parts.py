@@ -1,5 +1,6 @@
 """Large files are read in parts by several threads: what comes out is what one thread reads, errors included."""
 
+import os
 import pickle
 import random
 import re
@@ -136,6 +137,18 @@ def test_a_file_is_read_piece_by_piece(n_threads: int, monkeypatch: pytest.Monke
     assert pickle.dumps(fasttrees.load(path)) == alone
     path.write_bytes(text[: begins[-1]])
     assert fasttrees.load(path).num_trees() == len(begins) - 1
+
+
+def test_a_file_that_gives_less_than_asked_is_read_as_a_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As network files may; what is lost would be lines behind the trees that a model can be without."""
+    path = tmp_path / "model.txt"
+    text, _ = large_model(["numerical"])
+    path.write_bytes(text)
+    cut = len(text) - text.index(b"pandas_categorical")
+    original = os.pread
+    monkeypatch.setattr(os, "pread", lambda file, size, at: original(file, min(size, len(text) - cut - at), at))
+    assert fasttrees.load(path).parameters == fasttrees.loads(text).parameters
+    assert pickle.dumps(fasttrees.load(path)) == pickle.dumps(fasttrees.loads(text))
 
 
 def test_a_file_that_cannot_be_read_piece_by_piece_is_read_as_a_whole(tmp_path: Path) -> None:

@@ -83,6 +83,18 @@ def test_an_error_in_any_range_is_raised(bad: int) -> None:
         _threads.run_in_threads(work, 6000, 3)
 
 
+def test_after_an_error_no_range_begins() -> None:
+    begun = []
+
+    def work(start: int, stop: int) -> None:
+        begun.append(start)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        _threads.run_in_threads(work, 100_000, 2)
+    assert len(begun) <= 2
+
+
 def test_without_more_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under a limit of processes; no range may still be worked on, or begin, after the call."""
 
