@@ -40,10 +40,10 @@ sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds c
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
 
-bench: dist/.built ## Compare speed with other engines, in a short form (under 10 minutes)
+bench: dist/.built ## Compare speed with other engines, in a short form
 	$(PYTHON) -m benchmarks --wheel dist/*.whl
 
-bench-full: dist/.built ## Compare everything with all engines and write docs/performance.md (about half an hour)
+bench-full: dist/.built ## Compare everything with all engines and write docs/performance.md
 	$(PYTHON) -m benchmarks --wheel dist/*.whl --full
 
 clean: ## Remove everything that make and the build wrote
