@@ -30,6 +30,7 @@ LAYERS = [
     {"_engine", "_inputs"},
     {"model"},
     {"__init__"},
+    {"serving"},
     {"cli"},
     {"__main__"},
 ]
