@@ -17,8 +17,8 @@ SOURCE = ROOT / "src" / "fasttrees"
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
     {"errors", "_decimals", "_lines", "_cpu"},
-    {"_numbers", "_threads"},
-    {"_cells", "_cursor", "_rows", "_objective"},
+    {"_numbers", "_threads", "_delimiters", "_header", "_classes"},
+    {"_cells", "_cursor", "_rows", "_objective", "_format"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},
     {"_reader", "_plan", "_row_plan"},

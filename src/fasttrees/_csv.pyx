@@ -1,15 +1,13 @@
-"""Delimited text to rows of doubles, and scores to delimited text; no files, no numpy, and no GIL while it works.
+"""Delimited text to rows of doubles; no files, no numpy, and no GIL while it works.
 
 The rules of the text (line ends, quotes, missing values, blank lines) are written down in docs/command-line.md.
 """
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release,
-    PyObject_GetBuffer,
+    PyBUF_FORMAT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
-from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp
 from libcpp.vector cimport vector
 
 from fasttrees._cells cimport (
@@ -17,11 +15,9 @@ from fasttrees._cells cimport (
     read_cell,
 )
 from fasttrees._lines cimport is_line_end, pass_line_end
-from fasttrees._numbers cimport format_double, format_int32
 
-from fasttrees.errors import CsvError, InputError, InputTypeError
-
-DELIMITERS = (",", "\t", ";", "|")
+from fasttrees._delimiters import delimiter_byte
+from fasttrees.errors import CsvError, InputError
 
 MESSAGES = {
     BAD_NUMBER: "expected a number",
@@ -32,23 +28,15 @@ MESSAGES = {
 }
 
 cdef enum:
-    SHOWN = 60           # characters of a bad cell or line in an error
-    FORMATTED_ROOM = 32  # what format_double asks for
+    SHOWN = 60  # characters of a bad cell or line in an error
 
 
 cdef struct Failure:
     Problem problem
-    Py_ssize_t row      # from 0
     Py_ssize_t column   # from 0; below 0 for the whole line
     Py_ssize_t n_cells  # what CELL_COUNT got
     const char* begin
     const char* end
-
-
-cdef char delimiter_byte(str delimiter) except 0:
-    if delimiter not in DELIMITERS:
-        raise InputError(f"expected a delimiter of {', '.join(map(repr, DELIMITERS))}, got {delimiter!r}")
-    return ord(delimiter)
 
 
 @cython.final
@@ -61,6 +49,7 @@ cdef class Table:
         (n_rows, n_columns)
     """
     cdef double* values
+    cdef Py_ssize_t capacity  # rows there is room for
     cdef Py_ssize_t sizes[2]
     cdef Py_ssize_t strides[2]
 
@@ -68,7 +57,8 @@ cdef class Table:
         self.values = <double*> malloc(max(1, n_rows * n_columns) * sizeof(double))
         if self.values == NULL:
             raise MemoryError
-        self.sizes[0], self.sizes[1] = n_rows, n_columns
+        self.capacity = n_rows
+        self.sizes[0], self.sizes[1] = 0, n_columns
         self.strides[0], self.strides[1] = n_columns * sizeof(double), sizeof(double)
 
     def __dealloc__(self):
@@ -107,7 +97,7 @@ cdef class RowParser:
         For each cell of a line the column of the table that it fills, or -1 for a cell that is not read. Each column
         from 0 to the highest is filled once.
     delimiter : str, default ","
-        One of :data:`DELIMITERS`.
+        One of :data:`fasttrees._delimiters.DELIMITERS`.
 
     Raises
     ------
@@ -160,7 +150,7 @@ cdef class RowParser:
             PyBuffer_Release(&view)
         return size, n_lines
 
-    def parse(self, data, Py_ssize_t first_row=1):
+    def parse(self, data, Py_ssize_t first_row=1, list errors=None):
         """Read whole lines.
 
         Parameters
@@ -169,11 +159,13 @@ cdef class RowParser:
             A whole text, or what :meth:`measure` found. Blank lines at its end are dropped.
         first_row : int, default 1
             Number of the first line, for errors. A byte order mark before line 1 is stepped over.
+        errors : list of CsvError, optional
+            Gets the error of each line that is no row, which is then left out, instead of the error being raised.
 
         Returns
         -------
         Table
-            One row for each line.
+            One row for each line that is one.
 
         Raises
         ------
@@ -182,6 +174,7 @@ cdef class RowParser:
         """
         cdef Py_buffer view
         cdef const char* begin
+        cdef const char* end
         cdef Py_ssize_t size, n_lines
         cdef Table table
         cdef Failure failure
@@ -195,11 +188,16 @@ cdef class RowParser:
             # A row takes a byte a cell at least, so short lines of a wide table cannot claim more memory than this.
             table = Table.__new__(Table)
             table.allocate(min(n_lines, size // <Py_ssize_t> self.columns.size() + 1), self.n_columns)
-            with nogil:
-                failure = self.fill(begin, begin + size, table)
-            if failure.problem != NONE:
-                raise self.error(failure, first_row)
-            return table
+            end = begin + size
+            while True:
+                with nogil:
+                    failure = self.fill(&begin, end, table)
+                if failure.problem == NONE:
+                    return table
+                error = self.error(failure, first_row + table.sizes[0] + (len(errors) if errors is not None else 0))
+                if errors is None:
+                    raise error
+                errors.append(error)
         finally:
             PyBuffer_Release(&view)
 
@@ -228,18 +226,20 @@ cdef class RowParser:
             at = pass_line_end(line_end, end)
         return found
 
-    cdef Failure fill(self, const char* at, const char* end, Table table) noexcept nogil:
-        """Read the lines into the table, whose number of rows becomes the number of lines."""
+    cdef Failure fill(self, const char** place, const char* end, Table table) noexcept nogil:
+        """Append lines to the table; stop at the end, or at a failure, behind its line."""
         cdef Failure failure
-        cdef Py_ssize_t row = 0, cell, n_cells = self.columns.size(), column
-        cdef double* out = table.values
+        cdef Py_ssize_t cell, n_cells = self.columns.size(), column
+        cdef double* out = table.values + table.sizes[0] * self.n_columns
+        cdef const char* at = place[0]
         cdef const char* line
         cdef double unread
         failure.problem = NONE
         while at < end:
             line = at
             cell = 0
-            if row == table.sizes[0] or (n_cells > 1 and is_line_end(pass_blanks(at, end, self.delimiter), end)):
+            if n_cells > 1 and is_line_end(pass_blanks(at, end, self.delimiter), end) \
+                    or table.sizes[0] == table.capacity:
                 failure.problem = BLANK_LINE
             while failure.problem == NONE:
                 column = self.columns[cell]
@@ -258,12 +258,15 @@ cdef class RowParser:
                     failure.problem = CELL_COUNT
                 at += 1
             if failure.problem != NONE:
-                failure.row = row
-                return self.locate(failure, line, end, cell)
+                failure = self.locate(failure, line, end, cell)
+                at = failure.end
+                while not is_line_end(at, end):
+                    at += 1
+                place[0] = pass_line_end(at, end)
+                break
             at = pass_line_end(at, end)
             out += self.n_columns
-            row += 1
-        table.sizes[0] = row
+            table.sizes[0] += 1
         return failure
 
     cdef Failure locate(self, Failure failure, const char* line, const char* end, Py_ssize_t cell) noexcept nogil:
@@ -287,7 +290,7 @@ cdef class RowParser:
         failure.n_cells = n_cells
         return failure
 
-    cdef error(self, Failure failure, Py_ssize_t first_row):
+    cdef error(self, Failure failure, Py_ssize_t row):
         data = failure.begin[:min(failure.end - failure.begin, 4 * SHOWN)].strip(b" \t")
         text = data.decode("utf-8", "backslashreplace")
         text = text if len(text) <= SHOWN else text[:SHOWN] + "..."
@@ -299,101 +302,4 @@ cdef class RowParser:
             problem = MESSAGES[failure.problem]
             if failure.problem == BAD_NUMBER and text.isascii() and not data.isascii():
                 problem += " in UTF-8 text"
-        return CsvError(problem, first_row + failure.row, failure.column + 1 or None, text)
-
-
-def apply_threshold(probabilities, double threshold):
-    """Turn probabilities into classes, in place: 1 above the threshold, 0 otherwise, NaN where there is none.
-
-    Parameters
-    ----------
-    probabilities : writable buffer of format ``d``
-    threshold : float
-    """
-    cdef double[::1] values = probabilities
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(values.shape[0]):
-            if values[i] == values[i]:
-                values[i] = values[i] > threshold
-
-
-def format_rows(values, Py_ssize_t n_rows, str delimiter not None=","):
-    """Write numbers as delimited text, each row ended by a line feed.
-
-    Parameters
-    ----------
-    values : C-contiguous buffer, n_rows * k items
-        Format ``d`` (written with the shortest digits that read back to the same double; ``nan``, ``inf``, ``-inf``)
-        or ``i`` (int32).
-    n_rows : int
-    delimiter : str, default ","
-        One of :data:`DELIMITERS`.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    InputError
-        If the number of items is no multiple of the number of rows.
-    InputTypeError
-        If the items are of another format.
-    """
-    cdef Py_buffer view
-    cdef char separator = delimiter_byte(delimiter)
-    cdef Py_ssize_t n_items, n_columns
-    cdef char* text
-    cdef char* at
-    PyObject_GetBuffer(values, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-    try:
-        form = view.format.decode()
-        if form not in ("d", "i"):
-            raise InputTypeError(f"expected a buffer of format 'd' or 'i' (float64, int32), got {form!r}")
-        n_items = view.len // view.itemsize
-        if n_rows < 0 or (n_items % n_rows if n_rows else n_items):
-            raise InputError(f"expected as many items in each of {n_rows} rows, got {n_items} in all")
-        n_columns = n_items // n_rows if n_rows else 0
-        text = <char*> malloc(n_rows + n_items * (12 if form == "i" else 25) + FORMATTED_ROOM)
-        if text == NULL:
-            raise MemoryError
-        try:
-            if form == "i":
-                with nogil:
-                    at = write_rows(<const int32_t*> view.buf, n_rows, n_columns, separator, text)
-            else:
-                with nogil:
-                    at = write_rows(<const double*> view.buf, n_rows, n_columns, separator, text)
-            return text[:at - text]
-        finally:
-            free(text)
-    finally:
-        PyBuffer_Release(&view)
-
-
-ctypedef fused Number:
-    int32_t
-    double
-
-
-cdef char* write_rows(
-    const Number* values, Py_ssize_t n_rows, Py_ssize_t n_columns, char delimiter, char* at
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(n_rows):
-        for j in range(n_columns):
-            if j:
-                at[0] = delimiter
-                at += 1
-            if Number is int32_t:
-                at = format_int32(at, at + FORMATTED_ROOM, values[j])
-            elif values[j] != values[j]:  # to_chars shows the sign of a NaN
-                memcpy(at, b"nan", 3)
-                at += 3
-            else:
-                at = format_double(at, at + FORMATTED_ROOM, values[j])
-        values += n_columns
-        at[0] = b"\n"
-        at += 1
-    return at
+        return CsvError(problem, row, failure.column + 1 or None, text)

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 import fasttrees
-from fasttrees.cli import _columns, _input, main, predict
+from fasttrees._header import columns_by_name
+from fasttrees.cli import _input, main, predict
 
 NAMES = ["age of car", "b", "c", "kind", "e"]
 MODELS: dict[str, dict[str, Any]] = {
@@ -244,7 +245,7 @@ def test_a_header_that_is_not_utf8(case: Case, run: Run) -> None:
 
 def test_many_missing_names_are_cut() -> None:
     with pytest.raises(fasttrees.InputError, match=r"lacks 30 .* 'f10' and 20 more$"):
-        _columns.columns_by_name(["f0"], [f"f{i}" for i in range(31)], None)
+        columns_by_name(["f0"], [f"f{i}" for i in range(31)], None)
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------

@@ -14,7 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fasttrees._csv import DELIMITERS, RowParser, Table, apply_threshold, format_rows
+from fasttrees._classes import apply_threshold
+from fasttrees._csv import RowParser, Table
+from fasttrees._delimiters import DELIMITERS
+from fasttrees._format import format_rows
 from fasttrees.errors import CsvError, InputError, InputTypeError
 
 NAN = math.nan

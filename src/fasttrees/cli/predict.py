@@ -12,9 +12,13 @@ from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import fasttrees
-from fasttrees._csv import DELIMITERS, RowParser, apply_threshold, format_rows
+from fasttrees._classes import apply_threshold
+from fasttrees._csv import RowParser
+from fasttrees._delimiters import DELIMITERS
+from fasttrees._format import format_rows
+from fasttrees._header import columns_by_name, columns_by_position, read_header
 from fasttrees._threads import resolve_n_threads
-from fasttrees.cli._columns import columns_by_name, columns_by_position, find_label, read_header
+from fasttrees.cli._columns import find_label
 from fasttrees.cli._input import Chunk, Lines, open_source
 from fasttrees.cli._output import open_output
 from fasttrees.cli._progress import show_progress
