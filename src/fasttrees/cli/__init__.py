@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import fasttrees
-from fasttrees.cli import info, predict
+from fasttrees.cli import info, predict, serve
 from fasttrees.errors import CsvError, FastTreesError, ModelFormatError
 
 __all__ = ["main"]
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     predict.add_command(commands)
     info.add_command(commands)
+    serve.add_command(commands)
     args = parser.parse_args(argv)
     try:
         with _terminating_like_an_exit():

@@ -1,0 +1,3 @@
+"""Types of the compiled module."""
+
+def release_memory() -> None: ...

@@ -1,0 +1,126 @@
+"""The life of a server: settings, model, port, requests, end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import fasttrees
+from fasttrees.serving.app import App
+from fasttrees.serving.connection import Connections
+from fasttrees.serving.content import output_type
+from fasttrees.serving.errors import RequestError, SettingsError
+from fasttrees.serving.log import Log
+from fasttrees.serving.models import ServedModel, load_model
+from fasttrees.serving.outputs import CSV
+from fasttrees.serving.settings import Settings
+from fasttrees.serving.source import find_model
+
+__all__ = ["DRAIN_SECONDS", "serve"]
+
+DRAIN_SECONDS = 20  # for requests to end after SIGTERM; SIGKILL follows it by 30 s
+BACKLOG = 1024
+
+
+def serve(settings: Settings, host: str = "0.0.0.0", ready: Callable[[int], None] | None = None) -> int:
+    """Load the model, serve until SIGTERM or SIGINT, let requests end, and return the process's status.
+
+    Parameters
+    ----------
+    settings : Settings
+    host : str, default "0.0.0.0"
+        Address to listen on.
+    ready : callable or None
+        Called with the port once it is open.
+
+    Raises
+    ------
+    ServingError
+        If there is no model that can be served.
+    OSError
+        If the port cannot be had.
+    """
+    log = Log(settings.log_level)
+    _check_accept(settings)
+    began = time.perf_counter()
+    served = None if settings.multi_model else _load(settings)
+    log.write(
+        "info",
+        "starting",
+        version=fasttrees.__version__,
+        model=served.url if served else "multi-model",
+        trees=served.n_trees if served else None,
+        workers=settings.workers,
+        batch=settings.batch or None,
+        seconds=round(time.perf_counter() - began, 6),
+    )
+    listener = _listen(host, settings.port)
+    with ThreadPoolExecutor(settings.workers, "score") as pool:
+        in_time = asyncio.run(_serve(settings, served, listener, pool, log, ready))
+        if not in_time:
+            sys.stderr.flush()
+            os._exit(0)  # what threads still work on, nobody waits for
+    return 0
+
+
+def _check_accept(settings: Settings) -> None:
+    """Refuse a default media type that no answer can have."""
+    try:
+        output_type(settings.default_accept or CSV)
+    except RequestError as error:
+        raise SettingsError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: {error}") from None
+
+
+def _load(settings: Settings) -> ServedModel:
+    """Find or fetch the only model."""
+    return load_model(find_model(settings.model_path), settings)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port. From then on connections are accepted, so the model must be ready."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+async def _serve(
+    settings: Settings,
+    served: ServedModel | None,
+    listener: socket.socket,
+    pool: ThreadPoolExecutor,
+    log: Log,
+    ready: Callable[[int], None] | None,
+) -> bool:
+    """Answer requests until a signal comes; return whether all that had begun came to their end."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    app = App(settings, served, pool, log)
+    connections = Connections(app, settings.timeout)
+    app.count_connections = connections.__len__
+    server = await loop.create_server(connections.make, sock=listener, backlog=BACKLOG)
+    watching = loop.create_task(connections.watch())
+    port = listener.getsockname()[1]
+    log.write("info", "listening", port=port)
+    if ready is not None:
+        ready(port)
+    await stopping.wait()
+    log.write("info", "stopping", connections=len(connections))
+    server.close()
+    ended = await connections.end(DRAIN_SECONDS)
+    watching.cancel()
+    log.write("info" if ended else "warning", "stopped", unfinished=None if ended else len(connections))
+    return ended

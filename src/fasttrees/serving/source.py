@@ -1,0 +1,100 @@
+"""Where the model of a server comes from: a file, or a directory that holds one."""
+
+from __future__ import annotations
+
+import os
+
+from fasttrees.serving.errors import ModelSourceError
+
+__all__ = ["choose_model", "find_model"]
+
+MODEL_NAME = "model.txt"
+MODEL_START = b"tree"  # the first bytes of every model that LightGBM writes
+BOTH_WAYS = "put one LightGBM text model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
+
+
+def find_model(path: str) -> str:
+    """Find the model in a directory, which is only read.
+
+    Model files are those that begin with ``tree``, as all text models of LightGBM do; names that begin with a dot are
+    passed over. Those with the fewest folders around them count: ``model.txt`` among them, else the only one.
+
+    Parameters
+    ----------
+    path : str
+        The directory; if it is a file, that one is the model.
+
+    Returns
+    -------
+    str
+        Path of the model file.
+
+    Raises
+    ------
+    ModelSourceError
+        If there is no model, or no way to tell which of several is meant.
+    """
+    if os.path.isfile(path):
+        return path
+    try:
+        os.listdir(path)
+        files = sorted(_files_below(path))
+        models = [file for file in files if _starts_like_model(os.path.join(path, file))]
+    except OSError as error:
+        raise ModelSourceError(f"{error.filename}: {error.strerror}; {BOTH_WAYS}") from None
+    try:
+        return os.path.join(path, choose_model(models, files))
+    except ValueError as error:
+        raise ModelSourceError(f"{path}: {error}; {BOTH_WAYS}") from None
+
+
+def _files_below(path: str) -> list[str]:
+    """List the files in a directory and its folders by their relative paths, without hidden ones."""
+    files = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        files += [os.path.relpath(os.path.join(folder, name), path) for name in names if not is_hidden(name)]
+    return files
+
+
+def is_hidden(name: str) -> bool:
+    """Tell files of the system that packed a folder from the user's own."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _starts_like_model(path: str) -> bool:
+    if not os.path.isfile(path):  # a pipe or a socket
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(MODEL_START)) == MODEL_START
+
+
+def choose_model(models: list[str], files: list[str]) -> str:
+    """Choose the model to serve among files; see :func:`find_model`.
+
+    Parameters
+    ----------
+    models : list of str
+        Relative paths of the model files.
+    files : list of str
+        Relative paths of all files, to name them where no model is found.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or no way to tell which of several is meant.
+    """
+    if not models:
+        found = f"no file that begins with 'tree' among {_listed(files)}" if files else "no file there"
+        raise ValueError(f"holds no LightGBM text model: {found}")
+    depth = min(model.count("/") for model in models)
+    nearest = [model for model in models if model.count("/") == depth]
+    named = [model for model in nearest if os.path.basename(model) == MODEL_NAME] or nearest
+    if len(named) > 1:
+        raise ValueError(f"holds {len(named)} models, none of them '{MODEL_NAME}' alone: {_listed(named)}")
+    return named[0]
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
