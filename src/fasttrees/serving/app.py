@@ -14,7 +14,7 @@ from fasttrees.serving.errors import RequestError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import Disconnected, Request, Response
 from fasttrees.serving.metrics import Metrics
-from fasttrees.serving.models import Models, ServedModel
+from fasttrees.serving.models import MODELS_DIRECTORY, Models, ServedModel
 from fasttrees.serving.scoring import Scoring
 from fasttrees.serving.settings import Settings
 
@@ -39,12 +39,21 @@ class App:
     pool : concurrent.futures.Executor
         Threads that score.
     log : Log
+    models_directory : str
+        Where the models of a multi-model endpoint are.
     """
 
-    def __init__(self, settings: Settings, served: ServedModel | None, pool: Executor, log: Log) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        served: ServedModel | None,
+        pool: Executor,
+        log: Log,
+        models_directory: str = MODELS_DIRECTORY,
+    ) -> None:
         self._settings = settings
         self._served = served
-        self._models = Models(settings)
+        self._models = Models(settings, models_directory)
         self._pool = pool
         self._log = log
         self._metrics = Metrics()
@@ -61,8 +70,8 @@ class App:
             route, name = self._route(request)
             exchange.route = route
             if route in ("/invocations", "/models/{}/invoke"):
-                served = self._find(name)
-                scoring = exchange.begin(served, self._settings)
+                self._check_size(request)
+                scoring = exchange.begin(self._find(name), self._settings)
                 body = request.peek()
                 if not scoring.is_quick(body):
                     return None
@@ -161,17 +170,20 @@ class App:
     # -- scoring -------------------------------------------------------------------------------------------------------
 
     async def _score(self, served: ServedModel, request: Request, exchange: _Exchange) -> None:
-        limit = self._settings.max_content_length
-        declared = request.headers.get("content-length")
-        if limit is not None and declared is not None and int(declared) > limit:
-            raise _too_large(limit, declared)
+        declared = request.headers.get("content-length", "")
+        self._check_size(request, int(declared) if declared.isdigit() else 0)
         scoring = exchange.begin(served, self._settings)
         loop, last = asyncio.get_running_loop(), False
         while not last:
             block, last = await request.read()
-            if limit is not None and request.n_bytes > limit:
-                raise _too_large(limit, f"{request.n_bytes} or more")
+            self._check_size(request)
             await loop.run_in_executor(self._pool, scoring.work, block, last)
+
+    def _check_size(self, request: Request, declared: int = 0) -> None:
+        """Refuse a body that is larger than the settings allow, as soon as that is known."""
+        limit, size = self._settings.max_content_length, max(request.n_bytes, declared)
+        if limit is not None and size > limit:
+            raise RequestError(413, "body too large", expected=f"at most {limit} bytes", actual=f"{size} bytes or more")
 
     # -- the multi-model routes ----------------------------------------------------------------------------------------
 
@@ -285,10 +297,6 @@ def _only(request: Request, method: str, allowed: str, route: str) -> str:
     if method != allowed:
         raise RequestError(405, f"{request.path}: expected method {allowed}, got {request.method}")
     return route
-
-
-def _too_large(limit: int, actual: str) -> RequestError:
-    return RequestError(413, "body too large", expected=f"at most {limit} bytes", actual=f"{actual} bytes")
 
 
 def _describe(served: ServedModel) -> dict[str, str | None]:

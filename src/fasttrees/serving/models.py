@@ -97,7 +97,7 @@ class Models:
         Models are loaded from below it only.
     """
 
-    def __init__(self, settings: Settings, directory: str = MODELS_DIRECTORY) -> None:
+    def __init__(self, settings: Settings, directory: str) -> None:
         self._settings = settings
         self._directory = directory
         self._models: dict[str, ServedModel] = {}
