@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +131,14 @@ def test_body_limit(environment: dict[str, str], limit: int | None) -> None:
 def test_execution_parameters(environment: dict[str, str], concurrency: int, payload: int) -> None:
     expected = {"MaxConcurrentTransforms": concurrency, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
     assert read(**environment).execution_parameters() == expected
+
+
+def test_documentation_lists_every_variable() -> None:
+    rows = [f"| `{variable.name}` | {default or 'none'} | {variable.meaning} |" for variable, default in VARIABLES]
+    rows += [f"| `{name}` | | Not obeyed: {reason} |" for name, reason in IGNORED.items()]
+    text = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if line.startswith(("| `MODEL_", "| `SAGEMAKER_")) or line in rows]
+    assert listed == rows
 
 
 def test_ignored_variables_are_not_read() -> None:
