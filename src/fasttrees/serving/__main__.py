@@ -15,6 +15,9 @@ NO_TRAINING = "this image serves LightGBM models; it does not train: use a train
 def main(arguments: list[str]) -> int:
     """Run the container's command; return the process's status."""
     if arguments == ["serve"]:
+        # TLS ends before it reaches a container. asyncio does without where it cannot import it; that saves megabytes.
+        sys.modules["ssl"] = None  # type: ignore[assignment]
+
         from fasttrees.serving.server import serve
         from fasttrees.serving.settings import Settings
 

@@ -108,6 +108,7 @@ async def _serve(
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.set_exception_handler(lambda _, context: _log_failure(log, context))
     app = App(settings, served, pool, log)
     connections = Connections(app, settings.timeout)
     app.count_connections = connections.__len__
@@ -124,3 +125,12 @@ async def _serve(
     watching.cancel()
     log.write("info" if ended else "warning", "stopped", unfinished=None if ended else len(connections))
     return ended
+
+
+def _log_failure(log: Log, context: dict[str, object]) -> None:
+    """Log what asyncio could tell nobody else."""
+    error, message = context.get("exception"), context.get("message")
+    if isinstance(error, Exception):
+        log.exception("failure", error, message=message)
+    else:
+        log.write("error", "failure", message=message)
