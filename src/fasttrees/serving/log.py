@@ -24,6 +24,7 @@ class Log:
 
     def __init__(self, level: str = "info") -> None:
         self._from = LEVELS.index(level)
+        self._second = 0, ""
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
     def wants(self, level: str) -> bool:
@@ -34,9 +35,12 @@ class Log:
         """Write one event; facts that are None are left out."""
         if not self.wants(level):
             return
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z"
-        line: dict[str, object] = {"time": stamp, "level": level, "event": event}
+        now = time.time_ns() // 1_000_000
+        second, stamp = self._second
+        if now // 1000 != second:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1000))
+            self._second = now // 1000, stamp  # at once, for another thread may read it
+        line: dict[str, object] = {"time": f"{stamp}.{now % 1000:03}Z", "level": level, "event": event}
         line.update((name, value) for name, value in facts.items() if value is not None)
         data = self._encode(line).encode("utf-8", "backslashreplace") + b"\n"
         with suppress(OSError):  # nobody reads the log: no reason to fail a request
