@@ -1,0 +1,6 @@
+"""Types of the compiled module."""
+
+from typing_extensions import Buffer
+
+def crc32c(data: Buffer, value: int = 0) -> int: ...
+def crc64nvme(data: Buffer, value: int = 0) -> int: ...
