@@ -21,6 +21,7 @@ from fasttrees._checksum import crc64nvme
 from fasttrees.serving.errors import ModelSourceError
 from fasttrees.serving.s3 import FetchedModel, fetch_model
 from tests.serving.faulty_s3 import Answer, FaultyS3, Request, error, faulty_s3
+from tests.serving.running import RunningServer
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 MODEL = (FLIGHTS / "model.txt").read_bytes()
@@ -367,3 +368,19 @@ def test_object_that_holds_half_a_model(s3: FaultyS3) -> None:
         s3.put("models/half.txt", MODEL[:size])
         with fetch(key="half.txt") as model, pytest.raises(fasttrees.ModelFormatError):
             fasttrees.load(model.path)
+
+
+def test_server(s3: FaultyS3) -> None:
+    """The whole way: the environment, S3, the log's line that says what is served, answers."""
+    digest = hashlib.sha256(MODEL).hexdigest()
+    with RunningServer(MODEL_S3_BUCKET="models", MODEL_S3_KEY="project/experiment/", MODEL_SHA256=digest) as running:
+        (fetched,) = running.events("fetched")
+        assert (fetched["uri"], fetched["sha256"], fetched["size"]) == (f"s3://models/{KEY}", digest, len(MODEL))
+        assert fetched["verified"] == ["MODEL_SHA256", "MD5"]
+        assert running.invoke((FLIGHTS / "rows.csv").read_bytes()) == (200, (FLIGHTS / "predictions.csv").read_bytes())
+    environment = {**os.environ, "MODEL_S3_BUCKET": "models", "MODEL_S3_KEY": "none"}
+    command = [sys.executable, "-m", "fasttrees.serving", "serve"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("fasttrees: error: s3://models/none: no such key in the bucket; see MODEL_S3_KEY")
+    assert done.stderr.count("\n") == 1

@@ -24,7 +24,7 @@ from fasttrees.serving.errors import ModelSourceError
 from fasttrees.serving.fetch import Fetch, Progress
 from fasttrees.serving.s3 import open_unnamed
 from fasttrees.serving.s3_errors import FetchError, explain
-from fasttrees.serving.source import find_model
+from fasttrees.serving.source import check_sha256, find_model
 
 MODEL = (Path(__file__).parents[2] / "examples" / "flights" / "model.txt").read_bytes()
 BOTH_WAYS = "put one LightGBM text model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
@@ -95,6 +95,17 @@ def test_no_directory(tmp_path: Path) -> None:
     with pytest.raises(ModelSourceError) as caught:
         find_model(str(tmp_path / "model"))
     assert str(caught.value) == f"{tmp_path}/model: No such file or directory; {BOTH_WAYS}"
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    path = str(lay(tmp_path, "model.txt") / "model.txt")
+    digest = hashlib.sha256(MODEL[:100]).hexdigest()
+    check_sha256(path, digest)
+    with pytest.raises(ModelSourceError) as caught:
+        check_sha256(path, "0" * 64)
+    assert str(caught.value) == f"{path}: expected SHA-256 {'0' * 64} (MODEL_SHA256), got {digest}"
+    with pytest.raises(ModelSourceError, match="No such file"):
+        check_sha256(path + "x", digest)
 
 
 def test_only_reads_and_passes_pipes_over(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def last_line(run: subprocess.CompletedProcess[str]) -> str:
     [
         ({"MODEL_PATH": "/none"}, "/none: No such file or directory"),
         ({"MODEL_PATH": str(MODELS)}, "'categorical.txt', 'forest.txt'"),
+        ({"MODEL_PATH": NUMERICAL, "MODEL_SHA256": "0" * 64}, f"expected SHA-256 {'0' * 64} (MODEL_SHA256), got "),
         ({"MODEL_PATH": NUMERICAL, "PREDICTION_THRESHOLD": "2"}, "PREDICTION_THRESHOLD: expected a number from 0 to 1"),
         ({"MODEL_PATH": str(MODELS / "linear.txt"), "PREDICTION_THRESHOLD": "0.5"}, "PREDICTION_THRESHOLD: "),
         ({"MODEL_PATH": NUMERICAL, "SAGEMAKER_INFERENCE_OUTPUT": "labels,nonsense"}, "SAGEMAKER_INFERENCE_OUTPUT: "),

@@ -20,7 +20,7 @@ from fasttrees.serving.log import Log
 from fasttrees.serving.models import ServedModel, load_model
 from fasttrees.serving.outputs import CSV
 from fasttrees.serving.settings import Settings
-from fasttrees.serving.source import find_model
+from fasttrees.serving.source import check_sha256, find_model
 
 __all__ = ["DRAIN_SECONDS", "serve"]
 
@@ -49,7 +49,7 @@ def serve(settings: Settings, host: str = "0.0.0.0", ready: Callable[[int], None
     log = Log(settings.log_level)
     _check_accept(settings)
     began = time.perf_counter()
-    served = None if settings.multi_model else _load(settings)
+    served = None if settings.multi_model else _load(settings, log)
     log.write(
         "info",
         "starting",
@@ -77,9 +77,28 @@ def _check_accept(settings: Settings) -> None:
         raise SettingsError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: {error}") from None
 
 
-def _load(settings: Settings) -> ServedModel:
+def _load(settings: Settings, log: Log) -> ServedModel:
     """Find or fetch the only model."""
-    return load_model(find_model(settings.model_path), settings)
+    if settings.model_s3_bucket is None or settings.model_s3_key is None:
+        path = find_model(settings.model_path)
+        if settings.model_sha256 is not None:
+            check_sha256(path, settings.model_sha256)
+        return load_model(path, settings)
+
+    from fasttrees.serving.s3 import fetch_model
+
+    with fetch_model(
+        settings.model_s3_bucket,
+        settings.model_s3_key,
+        sha256=settings.model_sha256,
+        version_id=settings.model_s3_version_id,
+        expected_bucket_owner=settings.model_s3_bucket_owner,
+        region=settings.region,
+        timeout=settings.startup_timeout,
+        debug=log.wants("debug"),
+    ) as fetched:
+        log.write("info", "fetched", **fetched.facts())
+        return load_model(fetched.path, settings, url=fetched.uri)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Where the model of a server comes from: a file, or a directory that holds one."""
+"""Where the model of a server comes from: a file, or a directory that holds one; for S3 see :mod:`.s3`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 
 from fasttrees.serving.errors import ModelSourceError
 
-__all__ = ["choose_model", "find_model"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["check_sha256", "choose_model", "find_model"]
 
 MODEL_NAME = "model.txt"
 MODEL_START = b"tree"  # the first bytes of every model that LightGBM writes
@@ -98,3 +102,34 @@ def choose_model(models: list[str], files: list[str]) -> str:
 def _listed(names: list[str], most: int = 8) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def check_sha256(path: str, expected: str) -> None:
+    """Compare a model file with the SHA-256 that it must have, in hexadecimal digits.
+
+    Raises
+    ------
+    ModelSourceError
+        If it has another one, or cannot be read.
+    """
+    digest = _new_sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 18):
+                digest.update(block)
+    except OSError as error:
+        raise ModelSourceError(f"{path}: {error.strerror}") from None
+    if digest.hexdigest() != expected:
+        raise ModelSourceError(f"{path}: expected SHA-256 {expected} (MODEL_SHA256), got {digest.hexdigest()}")
+
+
+def _new_sha256() -> Any:
+    # Python's own, for hashlib brings OpenSSL along: megabytes for one digest.
+    for name in ("_sha2", "_sha256"):  # since Python 3.12, and before
+        try:
+            return __import__(name).sha256()
+        except ImportError:
+            pass
+    import hashlib
+
+    return hashlib.sha256()
