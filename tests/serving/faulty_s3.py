@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         dropped = ("content-length", "connection", "server", "date", "transfer-encoding")
         kept = {name: value for name, value in real.headers.items() if name.lower() not in dropped}
         self.send_response(real.status)
-        for name, value in {**kept, **fault.headers, "Content-Length": str(length), "Connection": "close"}.items():
+        for name, value in {**kept, "Content-Length": str(length), **fault.headers, "Connection": "close"}.items():
             self.send_header(name, value)
         self.end_headers()
         body = bytes([real.body[0] ^ 1]) + real.body[1:] if fault.flip and real.body else real.body

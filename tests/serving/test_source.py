@@ -330,6 +330,7 @@ class AnswerError(Exception):
             "No space left on device; set TMPDIR to a directory with more",
         ),
         (ResponseStreamingError("cut"), "the connection broke again and again: cut"),
+        (RecursionError("too deep"), "S3 does not say in which region the bucket is: set AWS_REGION"),
         (KeyError("x"), "KeyError: 'x'"),
     ],
 )

@@ -75,8 +75,7 @@ def main(request: str) -> None:
         if options["debug"]:
             traceback.print_exc()
         reply(error=explain(error, fetch.region))
-        os._exit(1)  # threads of the transfer may still wait for the network
-    os._exit(0)
+    os._exit(0)  # threads of the transfer may still wait for the network
 
 
 def reply(**facts: object) -> None:
@@ -90,6 +89,7 @@ class Progress:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.size = self.received = 0
+        self.problem = "is there a route to S3? A VPC without internet needs an endpoint for S3"
         self.lock = threading.Lock()
         self.last = time.monotonic()
         self.parent = os.getppid()
@@ -101,16 +101,19 @@ class Progress:
             self.received += n_bytes
         self.last = time.monotonic()
 
+    def on_response(self, parsed_response: Any = None, exception: Any = None, **_: Any) -> None:
+        """Hear from boto3 what an attempt led to, for it may be tried again until the time is over."""
+        code = (parsed_response or {}).get("Error", {}).get("Code")
+        if exception or code:
+            self.problem = f"the last attempt ended with: {exception or code}"
+
     def watch(self) -> None:
         """End the process when it stalls, or when nobody waits for it any more."""
         while os.getppid() == self.parent:
             time.sleep(0.1)
             if time.monotonic() - self.last > self.limit:
                 done = f", {self.received} of {self.size} bytes were there" if self.size else ""
-                reply(
-                    error=f"nothing came from S3 for {self.limit:g} s{done}; "
-                    "is there a route to S3? A VPC without internet needs an endpoint for S3"
-                )
+                reply(error=f"nothing came from S3 for {self.limit:g} s{done}; {self.problem}")
                 break
         os._exit(1)
 
@@ -166,7 +169,6 @@ class Fetch:
 
         session = Session(region_name=self.region)
         self.region = session.region_name
-        self.progress.add()
         config = Config(
             region_name=self.region or DEFAULT_REGION,
             connect_timeout=CONNECT_TIMEOUT,
@@ -174,7 +176,10 @@ class Fetch:
             retries={"mode": "standard", "total_max_attempts": self.options["attempts"]},
             tcp_keepalive=True,
         )
-        return session.client("s3", config=config)
+        client = session.client("s3", config=config)
+        client.meta.events.register("response-received.s3", self.progress.on_response)
+        self.progress.add()  # from here on it is the network that is waited for
+        return client
 
     def ask(self, client: Any) -> dict[str, Any]:
         """Ask for the object's size, version and checksum."""

@@ -92,7 +92,7 @@ def fetch_model(
     region: str | None = None,
     timeout: float = 300.0,
     stall_timeout: float = 20.0,
-    attempts: int = 5,
+    attempts: int = 8,
     part_size: int = 8 << 20,
     debug: bool = False,
 ) -> FetchedModel:
@@ -116,9 +116,8 @@ def fetch_model(
         Seconds that all of it may take.
     stall_timeout : float, default 20
         Seconds that may pass without any byte arriving.
-    attempts : int, default 5
-        How often each request is made where S3 is busy or the network fails, with pauses of up to 1, 2, 4 and 8
-        seconds between them.
+    attempts : int, default 8
+        How often each request is made where S3 is busy or the network fails, with growing pauses between them.
     part_size : int, default 8 MiB
         Bytes of a part; larger objects come in parts, several at a time.
     debug : bool, default False
