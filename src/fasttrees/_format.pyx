@@ -122,7 +122,10 @@ cdef Text text_of(bytes text):
 
 
 cdef inline char* write_text(char* at, Text text) noexcept nogil:
-    memcpy(at, text.begin, text.length)
+    if text.length == 1:  # most are, in CSV
+        at[0] = text.begin[0]
+    elif text.length:
+        memcpy(at, text.begin, text.length)
     return at + text.length
 
 
@@ -139,21 +142,18 @@ cdef inline char* write_number(char* at, double value, bint json) noexcept nogil
 cdef char* write_records(
     const vector[Field]& fields, Text last, Text separator, Py_ssize_t n_rows, bint json, char* at
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, k, width
-    cdef const double* doubles
-    cdef const int32_t* integers
+    cdef Py_ssize_t i, j, k
+    cdef Field field
     for i in range(n_rows):
         for k in range(<Py_ssize_t> fields.size()):
-            at = write_text(at, fields[k].before)
-            width = fields[k].width
-            doubles = <const double*> fields[k].values + i * width
-            integers = <const int32_t*> fields[k].values + i * width
-            for j in range(width):
-                if j:
+            field = fields[k]
+            at = write_text(at, field.before)
+            for j in range(i * field.width, (i + 1) * field.width):
+                if j > i * field.width:
                     at = write_text(at, separator)
-                if fields[k].is_int32:
-                    at = format_int32(at, at + FORMATTED_ROOM, integers[j])
+                if field.is_int32:
+                    at = format_int32(at, at + FORMATTED_ROOM, (<const int32_t*> field.values)[j])
                 else:
-                    at = write_number(at, doubles[j], json)
+                    at = write_number(at, (<const double*> field.values)[j], json)
         at = write_text(at, last)
     return at
