@@ -410,3 +410,17 @@ def test_threshold() -> None:
     values = array.array("d", [0.2, 0.5, math.nextafter(0.5, 1), 1.0, NAN])
     apply_threshold(values, 0.5)
     assert bits(list(values)) == bits([0, 0, 1, 1, NAN])
+
+
+@given(good=st.lists(st.booleans(), max_size=40), ends=st.sampled_from(["\n", "\r\n", "\r"]))
+def test_bad_rows_can_be_left_out(good: list[bool], ends: str) -> None:
+    bad = ["1,x", "1", "1,2,3", '"1,2', "", "1,\0"]
+    lines = [f"{i},{i}" if is_good else bad[i % len(bad)] for i, is_good in enumerate(good)] + ["7,7"]
+    errors: list[CsvError] = []
+    table = RowParser([0, 1]).parse(ends.join(lines).encode(), 5, errors)
+    assert rows(table) == [[i, i] for i, is_good in enumerate(good) if is_good] + [[7, 7]]
+    assert [error.row for error in errors] == [5 + i for i, is_good in enumerate(good) if not is_good]
+    for error in errors:  # each is the error that the line alone gives
+        with pytest.raises(CsvError) as alone:
+            RowParser([0, 1]).parse(f"{lines[error.row - 5]}{ends}1,2".encode(), error.row)
+        assert str(alone.value) == str(error)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CsvDecoder", "HeaderReader"]
 
+SHOWN = 60  # characters of a bad header in an error
 HINT = "a header needs the content type text/csv; header=present, a label in front text/csv; label_size=1"
 
 
@@ -36,6 +37,7 @@ class CsvDecoder(Decoder):
     def __init__(self, parser: RowParser, header: HeaderReader | None, skips_bad_rows: bool) -> None:
         self._parser = parser
         self._header = header
+        self._shows_hint = header is None
         self._skips_bad_rows = skips_bad_rows
         self._row = 1
         self._pending: list[bytes] = []  # read, but no whole line yet
@@ -116,7 +118,7 @@ class CsvDecoder(Decoder):
             problem, actual = "bad cell" if error.column else "wrong number of cells", got or actual
         elif not error.column:
             expected = f"{self._parser.n_cells} cells"
-        if error.row == 1:
+        if error.row == 1 and self._shows_hint:
             problem += f" ({HINT})"
         return RequestError(400, problem, row=error.row, column=error.column, expected=expected, actual=actual)
 
@@ -145,38 +147,41 @@ class HeaderReader:
 
         Raises
         ------
-        CsvError
+        RequestError
             If the first line should be a header and cannot be used as one.
         """
         from fasttrees._header import columns_by_name, columns_by_position, read_header
 
         by_position = columns_by_position(len(self._features), self._label)
-        text = line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")[:60]
+        text = repr(line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")[:SHOWN])
         try:
             names = read_header(line, ",")
-        except CsvError:
-            if self._always:
-                raise
-            return None
+        except CsvError as error:
+            if not self._always:
+                return None
+            raise RequestError(400, error.problem, row=1, actual=text) from None
         numbers = [is_number(name) for name in names]
         try:
             by_name = columns_by_name(names, self._features, self._label)
         except InputError as error:
             if not self._always and any(numbers):
                 return None
-            raise CsvError(str(error), 1, None, text) from None
-        if by_name is None and (all(numbers) if self._always else any(numbers)):
-            if self._always:
-                raise CsvError("expected a header, got numbers", 1, None, text)
-            return None
+            raise RequestError(400, str(error), row=1) from None
+        if by_name is None:
+            if not self._always and any(numbers):
+                return None
+            if all(numbers):
+                raise RequestError(400, "no header", row=1, expected="names", actual=text)
         columns = by_name or by_position
         if len(columns) != len(names):
-            raise CsvError(f"expected {len(columns)} cells, got {len(names)}", 1, None, text)
+            raise RequestError(400, "bad header", row=1, expected=f"{len(columns)} names", actual=str(len(names)))
         if not self._always and columns != by_position:
-            raise CsvError(
-                "the header has other columns than the model, or another order: that needs the content type text/csv; "
-                "header=present", 1, None, text,
-            )  # fmt: skip
+            raise RequestError(
+                400,
+                "the header has other columns than the model, or another order, which needs the content type "
+                "text/csv; header=present",
+                row=1,
+            )
         return RowParser(columns)
 
 
