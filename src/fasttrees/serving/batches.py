@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 from fasttrees.serving.errors import RequestError
@@ -9,12 +10,14 @@ from fasttrees.serving.errors import RequestError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from typing_extensions import Buffer
 
-__all__ = ["MAX_ROW", "BadRow", "Batch", "Decoder", "Header", "Item", "Options"]
+__all__ = ["MAX_ROW", "BadRow", "Batch", "Decoder", "Header", "Item", "Options", "Rows", "as_batch"]
 
 MAX_ROW = 16 << 20  # bytes of one row's text: what is not a whole row yet must not fill the memory
+MAX_NUMBERS = 1 << 17  # numbers of a batch that is filled row by row
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,54 @@ class Decoder:
             If the body cannot be read, or a row cannot and the options have no placeholder.
         """
         raise NotImplementedError
+
+
+class Rows:
+    """Collects rows, one at a time, into batches.
+
+    Parameters
+    ----------
+    n_features : int
+        Numbers of each row.
+    skips_bad_rows : bool
+        Whether a bad row becomes a BadRow, instead of an error.
+    """
+
+    def __init__(self, n_features: int, skips_bad_rows: bool) -> None:
+        self._n_features = n_features
+        self._skips_bad_rows = skips_bad_rows
+        self._numbers = array("d")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for :meth:`take`."""
+        return len(self._numbers) >= MAX_NUMBERS
+
+    def add(self, row: list[float]) -> None:
+        """Append a row."""
+        self._numbers.fromlist(row)
+
+    def add_all(self, rows: bytes) -> int:
+        """Append rows of doubles; return how many."""
+        self._numbers.frombytes(rows)
+        return len(rows) // (self._numbers.itemsize * self._n_features)
+
+    def take(self) -> Iterator[Item]:
+        """Give out the rows added since, if there are any."""
+        if self._numbers:
+            numbers, self._numbers = self._numbers, array("d")
+            yield as_batch(numbers, self._n_features)
+
+    def refuse(self, error: RequestError) -> Iterator[Item]:
+        """Put a bad row behind those added, or raise its error."""
+        if not self._skips_bad_rows:
+            raise error
+        yield from self.take()
+        yield BadRow(error)
+
+
+def as_batch(numbers: array[float], n_features: int) -> Batch:
+    """See numbers, float64 or float32 and at least one, as rows."""
+    n_rows = len(numbers) // n_features
+    form: Literal["d", "f"] = "d" if numbers.typecode == "d" else "f"
+    return Batch(memoryview(numbers).cast("B").cast(form, (n_rows, n_features)), n_rows)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Decoders", "Options", "negotiate", "output_type"]
 
 LIBSVM, NPY = "text/libsvm", "application/x-npy"
-INPUT_TYPES = (CSV,)
+INPUT_TYPES = (CSV, JSON, JSON_LINES, LIBSVM, NPY)
 OUTPUT_TYPES = (CSV, JSON, JSON_LINES)
 ALIASES = {
     "csv": CSV,
@@ -44,7 +44,8 @@ VALUES = {
     "header": ("absent", "present"),
     "index_base": ("0", "1"),
 }
-MAX_KNOWN = 64  # spellings of content types that a model's decoders remember
+MAX_KNOWN = 64  # headers whose meaning is remembered
+MAX_LENGTH = 256  # characters of each of them
 
 
 class Decoders:
@@ -77,7 +78,7 @@ class Decoders:
         make = self._known.get(content_type)
         if make is None:
             make = self._find(*parse_type(content_type or CSV))
-            if len(self._known) < MAX_KNOWN:
+            if len(self._known) < MAX_KNOWN and len(content_type or "") <= MAX_LENGTH:
                 self._known[content_type] = make
         return make()
 
@@ -97,6 +98,20 @@ class Decoders:
                 )
         model, options = self._model, self._options
         skips_bad_rows = options.placeholder is not None
+        # Here, for most servers read CSV only.
+        if media_type in (JSON, JSON_LINES):
+            from fasttrees.serving.json_rows import JsonDecoder, JsonLinesDecoder, RowReader
+
+            return partial(JsonDecoder if media_type == JSON else JsonLinesDecoder, RowReader(model), skips_bad_rows)
+        if media_type == LIBSVM:
+            from fasttrees.serving.libsvm_rows import LibsvmDecoder
+
+            base = int(parameters.get("index_base", options.libsvm_index_base))
+            return partial(LibsvmDecoder, model.num_feature(), base, skips_bad_rows)
+        if media_type == NPY:
+            from fasttrees.serving.npy_rows import NpyDecoder
+
+            return partial(NpyDecoder, model.num_feature())
         label = 0 if parameters.get("label_size") == "1" else None
         always = parameters.get("header", "").lower() == "present"
         header = None
@@ -106,7 +121,6 @@ class Decoders:
         return partial(CsvDecoder, RowParser(columns), header, skips_bad_rows)
 
 
-@lru_cache(maxsize=256)
 def negotiate(accept: str | None, default: str | None = None) -> str:
     """Choose the media type of an answer.
 
@@ -126,6 +140,11 @@ def negotiate(accept: str | None, default: str | None = None) -> str:
     RequestError
         406, if nothing that can be answered is acceptable.
     """
+    return (_choose if len(accept or "") <= MAX_LENGTH else _choose.__wrapped__)(accept, default)
+
+
+@lru_cache(MAX_KNOWN)
+def _choose(accept: str | None, default: str | None) -> str:
     preferred = output_type(default or CSV)
     if not accept or not accept.strip():
         return preferred
@@ -140,7 +159,7 @@ def negotiate(accept: str | None, default: str | None = None) -> str:
         ]
         if fits:
             specificity, place, weight = max(fits)
-            if weight and (weight, specificity, place) > (best if chosen else (0.0, 0, -len(ranges))):
+            if weight and (weight, specificity, place) > best:
                 best, chosen = (weight, specificity, place), media_type
     if chosen is None:
         raise RequestError(
