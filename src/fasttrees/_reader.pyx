@@ -306,9 +306,9 @@ cdef list read_tree_sizes(dict header):
 
 cdef check_tree_count(TreeReader reader, Py_ssize_t number, dict header):
     cdef int n_classes = reader.forest.n_classes
-    if not number and reader.cursor.at_end():
-        line = reader.cursor.line
-        raise ModelFormatError("trees, or 'end of trees' without any", "the end of the file", None, None, line)
+    if reader.cursor.at_end() and (not number or b"tree_sizes" not in header):
+        # Without either, a file that was cut between two trees would look whole.
+        raise ModelFormatError("another tree or 'end of trees'", "the end of the file", None, None, reader.cursor.line)
     if b"tree_sizes" in header and <Py_ssize_t> reader.sizes.size() != number:
         line = header[b"tree_sizes"][1]
         raise ModelFormatError(

@@ -274,9 +274,16 @@ def test_broken_linear_leaves_are_refused(key: str, word: bytes) -> None:
 def test_missing_trees_are_refused() -> None:
     text = read("multiclass")
     assert "12 trees, as tree_sizes says" in refusal(text[: text.index(b"Tree=11")]).expected
-    assert (
-        "3 trees in every iteration" in refusal(without_sizes(text)[: without_sizes(text).index(b"Tree=11")]).expected
-    )
+    cut = without_sizes(text)[: without_sizes(text).index(b"Tree=11")]
+    assert "3 trees in every iteration" in refusal(cut + b"end of trees\n").expected
+
+
+@pytest.mark.parametrize("number", [1, 3, 9])
+def test_cut_between_trees_is_refused_without_sizes(number: int) -> None:
+    text = without_sizes(read("multiclass"))
+    refused = refusal(text[: text.index(b"Tree=%d" % number)])
+    assert refused.expected == "another tree or 'end of trees'"
+    assert refused.got == "the end of the file"
 
 
 @pytest.mark.parametrize("name", NAMES)
