@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from fasttrees.errors import FastTreesError
@@ -21,6 +22,8 @@ def main(arguments: list[str]) -> int:
         from fasttrees.serving.server import serve
         from fasttrees.serving.settings import Settings
 
+        # The first process of a container ignores SIGTERM unless told otherwise, also while it fetches the model.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         try:
             return serve(Settings.from_environment(os.environ))
         except (FastTreesError, OSError) as error:

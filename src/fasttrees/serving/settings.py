@@ -109,7 +109,8 @@ class Settings:
 
     model_s3_bucket: str | None = _from("MODEL_S3_BUCKET", meaning="Bucket to fetch the model from")
     model_s3_key: str | None = _from(
-        "MODEL_S3_KEY", meaning="Key of the model in it: `{project}/{experiment}/model.txt`"
+        "MODEL_S3_KEY",
+        meaning="Its key: `{project}/{experiment}/model.txt`, a folder with one (ends with `/`), or a `.tar.gz`",
     )
     model_s3_version_id: str | None = _from(
         "MODEL_S3_VERSION_ID", meaning="Version of that object", none_default="the latest"
