@@ -84,6 +84,8 @@ def test_values_that_are_no_numbers(value: Any) -> None:
         ("[1,2,3,4,]", "row 1: bad JSON"),
         ("[1 2,3,4]", "row 1: bad JSON: expected , or ], got '2'"),
         ("[[1,2,3,4]]]", "text behind the end"),
+        ("[1,2,3,4],[1,2,3,4]", "text behind the end"),
+        ('{"data":[1,2,3,4],[1,2,3,4]}', "bad key"),
         ("[[1,2,3],[1,2,3,4]]", "row 1: wrong number of cells: expected 4 cells, got 3"),
         ("[1,2,3,4,5,6]", "expected 4 cells, got 6"),
         ("[[[1,2,3,4]]]", "expected 4 cells, got 1"),

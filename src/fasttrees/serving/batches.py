@@ -120,6 +120,10 @@ class Rows:
         """Append a row."""
         self._numbers.fromlist(row)
 
+    def holds_one(self, rows: bytes) -> bool:
+        """Whether doubles are those of exactly one row."""
+        return len(rows) == self._numbers.itemsize * self._n_features
+
     def add_all(self, rows: bytes) -> int:
         """Append rows of doubles; return how many."""
         self._numbers.frombytes(rows)

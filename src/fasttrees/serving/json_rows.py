@@ -257,7 +257,12 @@ class JsonDecoder(Decoder):
         if first == "]":
             self._at += 1
         elif first and first not in "[{":
-            yield from self._flat_row(order)
+            row, end = read_json_rows("[" + self._text[self._at :], 0, len(self._reader.names), as_lines=False)
+            if order is None and self._rows.holds_one(row):
+                self._row += self._rows.add_all(row)
+                self._at += end - 1
+            else:
+                yield from self._flat_row(order)
         else:
             delimiter = ","
             while delimiter == ",":
@@ -271,7 +276,9 @@ class JsonDecoder(Decoder):
                 delimiter = yield from self._pass(",]")
 
     def _read_plain(self, order: list[int] | None) -> tuple[bytes, int]:
-        return (b"", self._at) if order else read_json_rows(self._text, self._at, len(self._reader.names), False)
+        if order is not None:
+            return b"", self._at
+        return read_json_rows(self._text, self._at, len(self._reader.names), as_lines=False)
 
     def _flat_row(self, order: list[int] | None) -> Steps[None]:
         values, n_values = [], 0
