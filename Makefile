@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 SANITIZE_VENV := .venv-sanitize
 FLIGHTS := examples/flights
+IMAGE := fasttrees-serve
 SHELL := bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TIMEFORMAT := time taken: %R s
@@ -12,7 +13,7 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize bench bench-full clean
+.PHONY: help demo test lint sanitize test-container bench bench-full clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -40,6 +41,12 @@ sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds c
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
 
+test-container: $(VENV)/.tools ## Build the image of container/Dockerfile and test it as SageMaker would run it
+	container/engine.sh
+	container/base-image.sh
+	docker build --quiet --network host --file container/Dockerfile --tag $(IMAGE) .
+	FASTTREES_IMAGE=$(IMAGE) $(VENV)/bin/pytest tests/container
+
 bench: dist/.built ## Compare speed with other engines, in a short form
 	$(PYTHON) -m benchmarks --wheel dist/*.whl
 
@@ -49,7 +56,7 @@ bench-full: dist/.built ## Compare everything with all engines and write docs/pe
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f src/fasttrees/*.cpp src/fasttrees/*.so
-	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src tests examples benchmarks container -name __pycache__ -prune -exec rm -rf {} +
 
 # The wheel is built from the source distribution, in a directory of its own: so no file of an earlier build can slip in,
 # and whoever installs from either gets what was tested.
