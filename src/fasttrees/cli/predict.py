@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from array import array
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import fasttrees
 from fasttrees._classes import apply_threshold
@@ -17,10 +14,11 @@ from fasttrees._csv import RowParser
 from fasttrees._delimiters import DELIMITERS
 from fasttrees._format import format_rows
 from fasttrees._header import columns_by_name, columns_by_position, read_header
+from fasttrees._in_order import map_in_order
+from fasttrees._output import open_output
 from fasttrees._threads import resolve_n_threads
 from fasttrees.cli._columns import find_label
 from fasttrees.cli._input import Chunk, Lines, open_source
-from fasttrees.cli._output import open_output
 from fasttrees.cli._progress import show_progress
 from fasttrees.errors import CsvError, InputError
 
@@ -28,9 +26,6 @@ __all__ = ["add_command"]
 
 BLOCK_SIZE = 1 << 20  # bytes read at once; about the size of a chunk
 MAX_OUTPUTS = 1 << 20  # numbers of a chunk's output, whatever the model gives for a row
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def add_command(commands: Any) -> None:
@@ -81,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         lines = Lines(source.read, BLOCK_SIZE)
         score = _scorer(lines, model, args)
         chunks = lines.chunks(score.parser, score.max_rows)
-        with open_output(args.output) as output, closing(_map_in_order(score, chunks, n_threads)) as results:
+        with open_output(args.output) as output, closing(map_in_order(score, chunks, n_threads)) as results:
             for text, n in results:
                 output.write(text)
                 n_rows += n
@@ -141,24 +136,6 @@ class _Scorer:
         if self._threshold is not None:
             apply_threshold(output, self._threshold)
         return format_rows(output, n_rows, self._delimiter), n_rows
-
-
-def _map_in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], n_threads: int
-) -> Generator[Result, None, None]:
-    """Map like ``map``, in threads, with few items in flight."""
-    with ThreadPoolExecutor(n_threads) as pool:
-        pending: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                pending.append(pool.submit(work, item))
-                if len(pending) > n_threads + 1:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 def _delimiter(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The output of ``fasttrees predict``: a file that is written whole or not at all, or standard output."""
+"""The output of a command: a file that is written whole or not at all, or standard output."""
 
 from __future__ import annotations
 
