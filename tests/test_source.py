@@ -31,6 +31,7 @@ LAYERS = [
     {"model"},
     {"__init__"},
     {"serving"},
+    {"transform"},
     {"cli"},
     {"__main__"},
 ]

@@ -14,9 +14,21 @@ Result = TypeVar("Result")
 
 
 def map_in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], n_threads: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    n_threads: int,
+    stop: Callable[[], object] = lambda: None,
 ) -> Generator[Result, None, None]:
-    """Map like ``map``, in threads, with few items in flight."""
+    """Map like ``map``, in threads, with few items in flight.
+
+    Parameters
+    ----------
+    work : callable
+    items : iterable
+    n_threads : int
+    stop : callable
+        Called when no more results are wanted, so that work that is under way may end early: it is waited for.
+    """
     with ThreadPoolExecutor(n_threads) as pool:
         pending: deque[Future[Result]] = deque()
         try:
@@ -29,3 +41,4 @@ def map_in_order(
         finally:
             for future in pending:
                 future.cancel()
+            stop()
