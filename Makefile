@@ -18,12 +18,17 @@ SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
-demo: $(VENV)/.installed ## Score the flights example through the command line and compare it with LightGBM's predictions
+demo: $(VENV)/.installed ## Score the flights example by command and by server; compare each line with LightGBM's predictions
 	@mkdir -p build/demo
 	$(VENV)/bin/fasttrees info $(FLIGHTS)/model.txt
 	time $(VENV)/bin/fasttrees predict $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv -o build/demo/predictions.csv
 	time $(VENV)/bin/fasttrees predict $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv -o build/demo/raw_scores.csv --raw-score
-	$(VENV)/bin/python $(FLIGHTS)/check.py build/demo/predictions.csv build/demo/raw_scores.csv
+	$(VENV)/bin/fasttrees transform --model $(FLIGHTS)/model.txt --input $(FLIGHTS)/rows.csv --output build/demo/served
+	$(VENV)/bin/fasttrees transform --model $(FLIGHTS)/model.txt --input $(FLIGHTS)/rows.csv --output build/demo/served/raw \
+		--env SAGEMAKER_INFERENCE_OUTPUT=raw_score
+	cmp build/demo/predictions.csv build/demo/served/rows.csv.out
+	cmp build/demo/raw_scores.csv build/demo/served/raw/rows.csv.out
+	$(VENV)/bin/python $(FLIGHTS)/check.py build/demo/served/rows.csv.out build/demo/served/raw/rows.csv.out
 
 test: lint ## Check style and types, then run all tests against the installed package
 	$(VENV)/bin/pytest
@@ -73,7 +78,7 @@ $(VENV)/.created:
 
 $(VENV)/.installed: dist/.built
 	$(VENV)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
-	$(VENV)/bin/pip install -q dist/*.whl
+	wheel=$$(echo dist/*.whl) && $(VENV)/bin/pip install -q "$$wheel[serve]"
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed

@@ -1,8 +1,8 @@
-"""Compares what ``fasttrees predict`` wrote for rows.csv with what LightGBM predicted, bit for bit.
+"""Compares what ``fasttrees predict`` or ``transform`` wrote for rows.csv with LightGBM's predictions, bit for bit.
 
-``python check.py PREDICTIONS RAW_SCORES`` takes the files written without and with ``--raw-score``. It exits with
-status 1 if any number differs. README.md says why probabilities alone may differ from the recorded ones, and what is
-compared then. Needs the standard library only.
+``python check.py PREDICTIONS RAW_SCORES`` takes the files of probabilities and of raw scores. It exits with status 1 if
+any number differs. README.md says why probabilities alone may differ from the recorded ones, and what is compared then.
+Needs the standard library only.
 """
 
 from __future__ import annotations
