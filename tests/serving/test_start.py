@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fasttrees.serving.memory import available_memory
+from fasttrees.serving.server import _listen
 from tests.serving.conftest import MODELS, NUMERICAL
 from tests.serving.running import RunningServer
 
@@ -140,3 +142,11 @@ def test_available_memory_version_1(tmp_path: Path) -> None:
     assert available_memory(str(tmp_path), str(meminfo)) == 350
     meminfo.write_text("MemTotal: 5 kB\nMemAvailable:    0 kB\n")
     assert available_memory(str(tmp_path), str(meminfo)) == 350
+
+
+def test_answers_do_not_wait_for_more() -> None:
+    """Asyncio sets TCP_NODELAY on connections whose sockets name TCP as their protocol, which they inherit."""
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP

@@ -103,7 +103,9 @@ def _load(settings: Settings, log: Log) -> ServedModel:
 
 def _listen(host: str, port: int) -> socket.socket:
     """Open the port. From then on connections are accepted, so the model must be ready."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named, or asyncio does not set TCP_NODELAY: an answer sent in two parts then waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
