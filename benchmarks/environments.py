@@ -15,9 +15,9 @@ BUILD = ROOT / "build" / "benchmarks"
 REQUIREMENTS = ROOT / "benchmarks" / "requirements"
 
 
-def python_of(name: str, wheel: Path | None = None) -> Path:
+def python_of(name: str, wheel: Path | None = None, requirements: Path | None = None) -> Path:
     """Return the Python of an environment, after making it if it is not there; with `wheel` installed in it too."""
-    requirements = REQUIREMENTS / f"{name}.txt"
+    requirements = requirements or REQUIREMENTS / f"{name}.txt"
     folder = BUILD / "environments" / name
     python = folder / "bin" / "python"
     made_of = _digest(requirements.read_bytes() + sys.version.encode())

@@ -1,0 +1,1 @@
+"""Compares libraries that serve HTTP, all with the same small application."""
