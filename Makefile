@@ -13,7 +13,7 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize test-container bench bench-full clean
+.PHONY: help demo test lint sanitize test-container bench bench-full bench-serving clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -57,6 +57,9 @@ bench: dist/.built ## Compare speed with other engines, in a short form
 
 bench-full: dist/.built ## Compare everything with all engines and write docs/performance.md
 	$(PYTHON) -m benchmarks --wheel dist/*.whl --full
+
+bench-serving: dist/.built ## Compare the server with the usual Python container and write docs/serving-performance.md
+	$(PYTHON) -m benchmarks.serving --wheel dist/*.whl
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
