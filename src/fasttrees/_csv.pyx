@@ -15,6 +15,7 @@ from fasttrees._cells cimport (
     read_cell,
 )
 from fasttrees._lines cimport is_line_end, pass_line_end
+from fasttrees._short_numbers cimport NUMBER_BYTES, SCAN, Ends, find_ends, read_number_before, take_end
 
 from fasttrees._delimiters import delimiter_byte
 from fasttrees.errors import CsvError, InputError
@@ -231,9 +232,14 @@ cdef class RowParser:
         cdef Failure failure
         cdef Py_ssize_t cell, n_cells = self.columns.size(), column
         cdef double* out = table.values + table.sizes[0] * self.n_columns
-        cdef const char* at = place[0]
+        cdef const char* start = place[0]
+        cdef const char* at = start
         cdef const char* line
-        cdef double unread
+        cdef const char* stop
+        cdef Ends ends
+        cdef bint looks_ahead = end - at >= SCAN
+        if looks_ahead:
+            find_ends(&ends, at, self.delimiter)
         failure.problem = NONE
         while at < end:
             line = at
@@ -243,7 +249,13 @@ cdef class RowParser:
                 failure.problem = BLANK_LINE
             while failure.problem == NONE:
                 column = self.columns[cell]
-                if column >= 0:
+                stop = NULL
+                while looks_ahead and stop < at:  # quotes may hide ends, and a line end may count twice
+                    stop = take_end(&ends, end, self.delimiter)
+                    looks_ahead = stop != NULL
+                if column >= 0 and stop - start >= NUMBER_BYTES and read_number_before(at, stop, out + column):
+                    at = stop
+                elif column >= 0:
                     failure.problem = read_cell(&at, end, self.delimiter, out + column)
                 else:
                     failure.problem = pass_cell(&at, end, self.delimiter)

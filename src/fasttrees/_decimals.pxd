@@ -103,6 +103,36 @@ cdef extern from *:
         return true;
     }
 
+    // digits * 10**power, rounded once; false where how to round is not beyond doubt.
+    static inline bool fasttrees_scale(uint64_t digits, int power, bool negative, double* value) {
+        uint64_t bits;
+        // Both exact: rounded once. Up to 2**53 would do, but many numbers have 16 digits, some below, some above it.
+        if (digits < 1000000000000000 && -22 <= power && power <= 22) {
+            double exact = (double)(int64_t)digits;
+            exact = power < 0 ? exact / fasttrees_exact_tens[-power] : exact * fasttrees_exact_tens[power];
+            std::memcpy(&bits, &exact, 8);
+            bits |= (uint64_t)negative << 63;  // not with ?:, which may become a branch that nobody can predict
+            std::memcpy(value, &bits, 8);
+            return true;
+        }
+        if (digits == 0 || power >= 0 || power < -FASTTREES_MAX_FIVES) return false;
+        // digits * 10**power is from high:low to high:low + 2, times 2**exponent: both factors were cut by less than 1.
+        int zeros = __builtin_clzll(digits);
+        uint64_t factor = digits << zeros;
+        unsigned __int128 product = (unsigned __int128)factor * fasttrees_fives.high[-power]
+            + (uint64_t)((unsigned __int128)factor * fasttrees_fives.low[-power] >> 64);
+        uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
+        int cut = 10 + (int)(high >> 63);  // leaves 53 bits of high
+        uint64_t half = (uint64_t)1 << (cut - 1), rest = high & (2 * half - 1);
+        // Whether it lies above the middle between two doubles may be open.
+        if ((rest == half && low == 0) || (rest == half - 1 && low >= UINT64_MAX - 1)) return false;
+        int exponent = fasttrees_fives.exponent[-power] + power - zeros + 128 + cut;
+        bits = ((uint64_t)(exponent + 52 + 1022) << 52) + (high >> cut) + (rest >= half);
+        bits |= (uint64_t)negative << 63;
+        std::memcpy(value, &bits, 8);
+        return true;
+    }
+
     static inline bool fasttrees_quick(const char* at, const char* end, double* value, const char** stop) {
         if (end - at < FASTTREES_QUICK_BYTES) return false;
         bool negative = *at == '-';
@@ -127,28 +157,7 @@ cdef extern from *:
             power += below ? -(int)exponent : (int)exponent;
         }
         *stop = at;
-        if (digits <= (uint64_t)1 << 53 && -22 <= power && power <= 22) {  // both exact: rounded once
-            double exact = (double)(int64_t)digits;
-            exact = power < 0 ? exact / fasttrees_exact_tens[-power] : exact * fasttrees_exact_tens[power];
-            *value = negative ? -exact : exact;
-            return true;
-        }
-        if (digits == 0 || power >= 0 || power < -FASTTREES_MAX_FIVES) return false;
-        // digits * 10**power is from high:low to high:low + 2, times 2**exponent: both factors were cut by less than 1.
-        int zeros = __builtin_clzll(digits);
-        uint64_t factor = digits << zeros;
-        unsigned __int128 product = (unsigned __int128)factor * fasttrees_fives.high[-power]
-            + (uint64_t)((unsigned __int128)factor * fasttrees_fives.low[-power] >> 64);
-        uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
-        int cut = 10 + (int)(high >> 63);  // leaves 53 bits of high
-        uint64_t half = (uint64_t)1 << (cut - 1), rest = high & (2 * half - 1);
-        // Whether it lies above the middle between two doubles may be open.
-        if ((rest == half && low == 0) || (rest == half - 1 && low >= UINT64_MAX - 1)) return false;
-        int exponent = fasttrees_fives.exponent[-power] + power - zeros + 128 + cut;
-        uint64_t bits = ((uint64_t)(exponent + 52 + 1022) << 52) + (high >> cut) + (rest >= half);
-        bits |= (uint64_t)negative << 63;
-        std::memcpy(value, &bits, 8);
-        return true;
+        return fasttrees_scale(digits, power, negative, value);
     }
     """
     bint quick_double "fasttrees_quick"(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from fasttrees.serving.errors import ModelSourceError, SettingsError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import Disconnected, Request, Response
 from fasttrees.serving.models import PAGE, load_model
-from fasttrees.serving.scoring import QUICK_WALKS
+from fasttrees.serving.scoring import QUICK_WALKS, Scoring
 from fasttrees.serving.settings import Settings
 from tests.serving.conftest import MODELS, NUMERICAL
 
@@ -126,6 +127,27 @@ def test_execution_parameters(pool: ThreadPoolExecutor) -> None:
 @pytest.mark.parametrize("n_rows", [0, 1, 2, QUICK_WALKS // 4 + 10])
 def test_invocations(client: Client, n_rows: int) -> None:
     assert client.invoke(ROW * n_rows, content_type="text/csv") == (200, scores(ROW) * n_rows)
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "application/jsonlines", "application/x-npy"])
+def test_only_few_rows_are_scored_in_the_loop(client: Client, content_type: str) -> None:
+    """Many rows can stand in a small body, in one line even."""
+
+    def is_quick(n_rows: int) -> bool:
+        rows = np.zeros((n_rows, 5), np.float32)
+        npy = io.BytesIO()
+        np.save(npy, rows)
+        bodies = {
+            "text/csv": ROW * n_rows,
+            "application/json": json.dumps(rows.tolist()).encode(),
+            "application/jsonlines": b"[1,2,3,4,5]\n" * n_rows,
+            "application/x-npy": npy.getvalue(),
+        }
+        served = load_model(NUMERICAL, Settings())
+        return Scoring(served, {"content-type": content_type}, Settings()).is_quick(bodies[content_type])
+
+    assert is_quick(1) == (content_type != "application/x-npy")
+    assert not is_quick(QUICK_WALKS // 4 + 1)
 
 
 def test_bad_row_says_where(client: Client) -> None:
