@@ -47,7 +47,7 @@ def read_json_rows(text, Py_ssize_t at, Py_ssize_t n_columns, bint as_lines):
     return as_bytes(rows), stop - begin
 
 
-def read_libsvm_rows(bytes text not None, Py_ssize_t at, Py_ssize_t n_columns, Py_ssize_t base):
+def read_libsvm_rows(bytes text not None, Py_ssize_t at, Py_ssize_t n_columns, Py_ssize_t base, Py_ssize_t max_rows):
     """Read lines ``label index:value ...``, the label optional; what a line does not name is 0.
 
     Parameters
@@ -58,6 +58,8 @@ def read_libsvm_rows(bytes text not None, Py_ssize_t at, Py_ssize_t n_columns, P
     n_columns : int
     base : int
         Index of the first column.
+    max_rows : int
+        How many lines to read at most: a short line may be a row of many columns.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def read_libsvm_rows(bytes text not None, Py_ssize_t at, Py_ssize_t n_columns, P
     cdef const char* stop
     cdef vector[double] rows
     with nogil:
-        stop = pass_libsvm_rows(begin + at, end, n_columns, base, rows)
+        stop = pass_libsvm_rows(begin + at, end, n_columns, base, max_rows, rows)
     return as_bytes(rows), stop - begin
 
 
@@ -163,22 +165,22 @@ cdef inline const char* pass_json_number(const char* at, const char* end) noexce
 
 
 cdef const char* pass_libsvm_rows(
-    const char* at, const char* end, Py_ssize_t n_columns, Py_ssize_t base, vector[double]& rows
+    const char* at, const char* end, Py_ssize_t n_columns, Py_ssize_t base, Py_ssize_t max_rows, vector[double]& rows
 ) noexcept nogil:
     cdef const char* stop
     cdef size_t size
-    cdef Py_ssize_t row = 0
+    cdef Py_ssize_t row
     cdef vector[Py_ssize_t] named_by  # for each column the last row that names it, from 1
     named_by.resize(n_columns)
-    while True:
+    for row in range(1, max_rows + 1):
         size = rows.size()
-        row += 1
         rows.resize(size + n_columns)  # with zeros
         stop = pass_libsvm_row(at, end, base, named_by, row, rows.data() + size)
         if stop == NULL:
             rows.resize(size)
-            return at
+            break
         at = stop
+    return at
 
 
 cdef const char* pass_libsvm_row(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fasttrees.serving.batches import Options
+from fasttrees.serving import npy_rows
+from fasttrees.serving.batches import MAX_NUMBERS, Batch, Item, Options
+from fasttrees.serving.content import Decoders
 from fasttrees.serving.errors import RequestError
 from tests.serving.exchange import LIBSVM, NPY, answer, make_model, predicted
 
@@ -71,6 +74,23 @@ def test_libsvm_index_before_the_base() -> None:
         answer(MODEL, b"1 0:1", LIBSVM + ";index_base=1")
 
 
+def batches(items: Iterable[Item]) -> list[Batch]:
+    return [item for item in items if isinstance(item, Batch)]
+
+
+def test_libsvm_of_a_wide_model_comes_in_small_batches() -> None:
+    """A line of two bytes may be a row of a thousand numbers."""
+    model = make_model(1000)
+    body = b"1 5:2\n7\n" * 1000
+    decoder = Decoders(model, Options()).for_type(LIBSVM)
+    items = batches(decoder.decode(body, True))
+    assert sum(item.n_rows for item in items) == 2000
+    assert max(item.n_rows for item in items) * 1000 <= 2 * MAX_NUMBERS
+    rows = np.zeros((2000, 1000))
+    rows[::2, 5] = 2
+    assert answer(model, body, LIBSVM) == predicted(model, rows)
+
+
 def npy(rows: Any, version: tuple[int, int] | None = None) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -113,6 +133,20 @@ def test_npy_integers_that_are_no_doubles(order: Any) -> None:
         ) as error:
             answer(MODEL, npy(np.asarray(rows, order=order)), NPY)
         assert error.value.actual == str(value)
+
+
+def test_npy_in_fortran_order_is_turned_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of all types, none of them kept twice as doubles; errors count the rows before."""
+    monkeypatch.setattr(npy_rows, "MAX_NUMBERS", 12)
+    for dtype in (">f8", "<f4", "i1", ">i8"):
+        rows = np.asfortranarray(RNG.integers(-9, 9, (50, 4)).astype(dtype))
+        decoder = Decoders(MODEL, Options()).for_type(NPY)
+        items = batches(decoder.decode(npy(rows), True))
+        assert [item.n_rows for item in items] == [3] * 16 + [2]
+        assert answer(MODEL, npy(rows), NPY) == predicted(MODEL, rows.astype(float))
+    rows[40, 1] = 2**53 + 1
+    with pytest.raises(RequestError, match=r"^row 41, column 2: bad cell"):
+        answer(MODEL, npy(rows), NPY)
 
 
 def header(text: str, version: bytes = b"\1\0") -> bytes:

@@ -14,6 +14,7 @@ from fasttrees._plain_rows import read_json_rows, read_libsvm_rows
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.libsvm_rows import LibsvmDecoder
 
+MANY = 1 << 40
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(10**25), 10**25).map(str),
@@ -101,7 +102,7 @@ def test_json_noise(text: str, n_columns: int) -> None:
 @example(text="1 0:1 1:2\n-1.5e3 2:7\r\n2:1\n", base=0)
 def test_libsvm(text: str, base: int) -> None:
     """Whatever is read, the reader in Python reads the same; a line that it refuses is not read."""
-    data, at = read_libsvm_rows(text.encode(), 0, 3, base)
+    data, at = read_libsvm_rows(text.encode(), 0, 3, base, MANY)
     decoder = LibsvmDecoder(3, base, False)
     lines = text[:at].split("\n")[:-1]
     assert text[:at] == "".join(line + "\n" for line in lines)
@@ -110,12 +111,17 @@ def test_libsvm(text: str, base: int) -> None:
 
 def test_libsvm_reads_plain_lines() -> None:
     text = b"1 0:1 2:-3\n0:5\r\n-2.5\n 1:1e2\t\n1 3:1\n0:1\n"
-    data, at = read_libsvm_rows(text, 0, 3, 0)
+    data, at = read_libsvm_rows(text, 0, 3, 0, MANY)
     assert doubles(data) == [1, 0, -3, 5, 0, 0, 0, 0, 0, 0, 100, 0]
     assert text[at:] == b"1 3:1\n0:1\n"
     with pytest.raises(RequestError):
         LibsvmDecoder(3, 0, False).read_line(b"1 3:1", 1)
-    assert read_libsvm_rows(b"1 0:1", 0, 3, 0) == (b"", 0)
-    assert read_libsvm_rows(b"0:1 0:1\n", 0, 3, 0) == (b"", 0)
-    assert read_libsvm_rows(b"0:1\n", 0, 3, 1) == (b"", 0)
-    assert read_libsvm_rows(b"4294967296:1\n18446744073709551616:1\n", 0, 3, 0) == (b"", 0)
+    assert read_libsvm_rows(b"1 0:1", 0, 3, 0, MANY) == (b"", 0)
+    assert read_libsvm_rows(b"0:1 0:1\n", 0, 3, 0, MANY) == (b"", 0)
+    assert read_libsvm_rows(b"0:1\n", 0, 3, 1, MANY) == (b"", 0)
+    assert read_libsvm_rows(b"4294967296:1\n18446744073709551616:1\n", 0, 3, 0, MANY) == (b"", 0)
+
+
+def test_libsvm_stops_after_as_many_rows_as_are_wanted() -> None:
+    assert read_libsvm_rows(b"1\n" * 10, 4, 2, 0, 3) == (bytes(8 * 2 * 3), 10)
+    assert read_libsvm_rows(b"1\n" * 10, 4, 2, 0, 0) == (b"", 4)

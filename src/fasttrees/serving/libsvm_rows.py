@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fasttrees._plain_rows import read_libsvm_rows
+from fasttrees.serving.batches import MAX_NUMBERS
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.lines import LineDecoder
 
@@ -27,10 +28,11 @@ class LibsvmDecoder(LineDecoder):
         super().__init__(n_features, skips_bad_rows)
         self._n_features = n_features
         self._base = base
+        self._max_rows = max(1, MAX_NUMBERS // n_features)
 
     def read_plain(self, data: bytes, at: int) -> tuple[bytes, int]:
         """Read plain lines: see :meth:`LineDecoder.read_plain`."""
-        return read_libsvm_rows(data, at, self._n_features, self._base)
+        return read_libsvm_rows(data, at, self._n_features, self._base, self._max_rows)
 
     def read_line(self, line: bytes, row: int) -> list[float]:
         """Read a line: see :meth:`LineDecoder.read_line`."""

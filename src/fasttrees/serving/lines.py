@@ -53,6 +53,8 @@ class LineDecoder(Decoder):
                 if rows:
                     yield from self._refuse_blank_lines()
                     self._row += self._rows.add_all(rows)
+                    if self._rows.is_full:
+                        yield from self._rows.take()
                 if at < end:
                     line_end = data.find(b"\n", at) + 1 or end  # the last line may lack its end
                     yield from self._read(data[at:line_end])

@@ -6,7 +6,7 @@ import re
 import sys
 from array import array
 
-from fasttrees.serving.batches import Decoder, as_batch
+from fasttrees.serving.batches import MAX_NUMBERS, Decoder, as_batch
 from fasttrees.serving.errors import RequestError
 
 TYPE_CHECKING = False
@@ -64,10 +64,16 @@ class NpyDecoder(Decoder):
         if self._is_fortran and not last:
             return
         data = b"".join(self._pending)
+        if self._is_fortran:
+            self._pending = []
+            yield from self._turn(data)
+            return
         size = n_bytes - n_bytes % self._row_size
         self._pending = [data[size:]]
         if size:
-            yield as_batch(self._numbers(data[:size]), self._n_features)
+            items: array[Any] = array(TYPES[self._kind])
+            items.frombytes(data[:size])
+            yield as_batch(self._numbers(items), self._n_features)
             self._row += size // self._row_size
 
     def _begin(self, last: bool) -> bool:
@@ -83,6 +89,19 @@ class NpyDecoder(Decoder):
         self._read_header(data[begin:end].decode("latin-1"))
         self._pending = [data[end:]]
         return True
+
+    def _turn(self, data: bytes) -> Iterator[Item]:
+        """Collect rows from all columns, a few at a time: each step keeps other threads from the interpreter."""
+        code, size = TYPES[self._kind], int(self._kind[1:])
+        at_once = max(1, MAX_NUMBERS // self._n_features)
+        for start in range(0, self._n_rows, at_once):
+            stop = min(start + at_once, self._n_rows)
+            items: array[Any] = array(code, bytes((stop - start) * self._row_size))
+            for column in range(self._n_features):
+                begin = column * self._n_rows
+                items[column :: self._n_features] = array(code, data[(begin + start) * size : (begin + stop) * size])
+            yield as_batch(self._numbers(items), self._n_features)
+            self._row = stop
 
     @property
     def _row_size(self) -> int:
@@ -139,18 +158,10 @@ class NpyDecoder(Decoder):
         self._is_fortran = facts["fortran_order"] == "True" and len(shape) == 2
         self._n_rows = shape[0] if len(shape) == 2 else 1
 
-    def _numbers(self, data: bytes) -> array[float]:
-        """Read whole rows."""
-        items: array[Any] = array(TYPES[self._kind])
-        items.frombytes(data)
+    def _numbers(self, items: array[Any]) -> array[float]:
+        """Turn the items of whole rows into numbers."""
         if self._is_swapped:
             items.byteswap()
-        if self._is_fortran:
-            columns = items
-            items = array(columns.typecode, bytes(len(data)))
-            for column in range(self._n_features):
-                begin = column * self._n_rows
-                items[column :: self._n_features] = columns[begin : begin + self._n_rows]
         if items.typecode in "fd":
             return items
         if self._kind == "b1" and max(items) > 1:
