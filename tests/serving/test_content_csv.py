@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -94,6 +95,25 @@ def test_many_bad_rows_take_no_longer_than_a_line_each() -> None:
         return time.process_time() - begin
 
     assert seconds(20000) < 40 * seconds(2000)
+
+
+def test_bad_rows_are_collected_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the lines fall, rows and their numbers are those of a body that is read at once."""
+    body = b"\xef\xbb\xbf1,2,3,4\nx\n\n\n1,2,3,4\r\n\r1,2\n" * 3 + b"1,2,3,4\n1,2,3,4\n\n \n"
+    options = Options(placeholder="ERROR")
+    expected = answer(MODEL, body, accept=JSON, options=options)
+    assert expected.count(b"error") == 3 * 5 + 2  # the byte order marks in the midst, too
+    for most in range(1, 12):
+        monkeypatch.setattr(csv_rows, "MAX_ERRORS", most)
+        for cuts in ((), (40,), range(1, len(body))):
+            assert answer(MODEL, body, accept=JSON, options=options, cuts=cuts) == expected
+    monkeypatch.undo()
+    tracemalloc.start()
+    _, encoder = exchange(MODEL, b"x\n" * 200_000, options=options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert encoder.n_bad_rows == 200_000
+    assert peak < 30 << 20  # half of it the texts, which the test keeps
 
 
 def test_the_placeholder_fills_each_column() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CsvDecoder", "HeaderReader"]
 
+MAX_ERRORS = 1 << 12  # lines that are read at once where each may be an error
 SHOWN = 60  # characters of a bad header in an error
 HINT = "a header needs the content type text/csv; header=present, a label in front text/csv; label_size=1"
 
@@ -96,20 +97,21 @@ class CsvDecoder(Decoder):
         return size
 
     def _rows_that_are_good(self, data: bytes | memoryview) -> Iterator[Item]:
-        errors: list[CsvError] = []
-        table = self._parser.parse(data, self._row, errors)
-        if not errors:
-            yield Batch(table, table.shape[0])
-            return
-        rows, start = memoryview(table), 0
-        for n_bad, error in enumerate(errors):
-            stop = error.row - self._row - n_bad
-            if start < stop:
-                yield Batch(rows[start:stop], stop - start)
-            yield BadRow(self._refuse(error))
-            start = stop
-        if start < len(rows):
-            yield Batch(rows[start:], len(rows) - start)
+        rest, row = memoryview(data), self._row
+        while rest:
+            size, n_lines = self._parser.measure(rest, MAX_ERRORS, True)
+            errors: list[CsvError] = []
+            table = self._parser.parse(rest[: size or len(rest)], row, errors)
+            rows, start = memoryview(table), 0
+            for n_bad, error in enumerate(errors):
+                stop = error.row - row - n_bad
+                if start < stop:
+                    yield Batch(rows[start:stop], stop - start)
+                yield BadRow(self._refuse(error))
+                start = stop
+            if start < len(rows):
+                yield Batch(rows[start:], len(rows) - start)
+            rest, row = rest[size or len(rest) :], row + n_lines
 
     def _refuse(self, error: CsvError) -> RequestError:
         problem, expected, actual = error.problem, "a number", repr(error.text)

@@ -60,7 +60,7 @@ class Scoring:
         """Whether a whole body, which is small, takes so little time that no thread is worth it."""
         if body.startswith(NPY_MAGIC):
             return False
-        n_rows = max(body.count(b"\n"), body.count(b"["), body.count(b"{"))  # of lines, or of JSON
+        n_rows = max(map(body.count, (b"\n", b"\r", b"[", b"{")))  # of lines, or of JSON
         return (n_rows + 1) * self._n_trees <= QUICK_WALKS
 
     def work(self, block: bytes, last: bool) -> None:
@@ -70,6 +70,7 @@ class Scoring:
         ------
         RequestError
         """
-        self.parts += map(self._encoder.encode, self._decoder.decode(block, last))
+        # One text a block: each bad row has a text of its own, and there may be a bad row every other byte.
+        self.parts.append(b"".join(map(self._encoder.encode, self._decoder.decode(block, last))))
         if last:
             self.parts.append(self._encoder.end())
