@@ -152,6 +152,7 @@ def test_head_has_no_body(server: RunningServer) -> None:
         (chunked(end=b"zz\r\n"), 400),
         (b"GET /ping HTTP/1.1\r\nA: " + b"x" * (MAX_HEAD + 1) + b"\r\n\r\n", 431),
         (b"GET /ping HTTP/1.1\r\n" + b"A: b\r\n" * MAX_HEAD + b"\r\n", 431),
+        (b"GET /ping HTTP/1.1\r\n" + b"A:\r\n" * (MAX_HEAD // 4) + b"\r\n", 431),
         (b"GET /" + b"x" * (MAX_HEAD + 1) + b" HTTP/1.1\r\n\r\n", 431),
         (b"GET /ping HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),  # TLS

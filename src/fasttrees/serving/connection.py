@@ -21,6 +21,7 @@ __all__ = ["Application", "Connection", "Connections"]
 MAX_HEAD = 1 << 16  # bytes of a request line with its headers, or of trailers
 KEEP_ALIVE = 120  # seconds without a request; more than the 90 s after which Go's client, the agent's, gives one up
 LINGER = 10  # seconds to go on reading a body that is refused, for a client that reads only once all is sent
+MAX_AT_ONCE = 16  # requests of one connection that are answered before others have their turn
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -121,6 +122,7 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self._reading = True
         self._writable = True
+        self._unsent = 0  # bytes that the client had not taken when that was last looked at
         self._active = time.monotonic()
 
     # -- asyncio tells ------------------------------------------------------------------------------------------------
@@ -168,8 +170,7 @@ class Connection(asyncio.Protocol):
             self._refuse(RequestError(400, f"malformed HTTP request: {error}"))
         if self._unread > MAX_HEAD:
             self._refuse(RequestError(431, f"expected at most {MAX_HEAD} bytes of headers"))
-        self._advance()
-        self._set_reading()
+        self._go_on()
 
     def pause_writing(self) -> None:
         """Wait for a client that does not take its answers."""
@@ -182,8 +183,7 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._active = time.monotonic()
         self._flush()
-        self._advance()
-        self._set_reading()
+        self._go_on()
 
     # -- the parser tells ---------------------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which nobody wants."""
-        self._count_head(len(name) + len(value))
+        self._count_head(len(name) + len(value) + len(b": \r\n"))
         request = self._arriving
         if request is None or request.method:
             return
@@ -251,7 +251,12 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Answer requests, the first first, until one takes time or the client does not take the answers."""
+        n_answered = 0
         while self._requests and self._task is None and not self._outgoing and not self._closing:
+            if n_answered == MAX_AT_ONCE:
+                asyncio.get_running_loop().call_soon(self._go_on)
+                break
+            n_answered += 1
             request = self._requests[0]
             response = self._application.answer_now(request) if request.is_small else None
             if response is None:
@@ -262,6 +267,10 @@ class Connection(asyncio.Protocol):
             self._write(self._application.refuse(self._refusal).parts(keep_alive=False, with_body=True))
             self._close(lingering=True)
 
+    def _go_on(self) -> None:
+        self._advance()
+        self._set_reading()
+
     async def _answer(self, request: Request) -> None:
         try:
             response = await self._application.answer(request)
@@ -271,8 +280,7 @@ class Connection(asyncio.Protocol):
             self._task = None
         if not self._closing:
             self._respond(request, response)
-            self._advance()
-            self._set_reading()
+            self._go_on()
 
     def _respond(self, request: Request, response: Response) -> None:
         """Send the answer to the first request."""
@@ -338,7 +346,7 @@ class Connection(asyncio.Protocol):
         reading = self._lingering or (
             self._writable
             and not (arriving is not None and arriving.is_full)
-            and not (arriving is None and self._task is not None)  # pipelined requests wait in the socket
+            and not (self._requests and arriving is not self._requests[0])  # others wait in the socket
         )
         if reading != self._reading:
             self._reading = reading
@@ -353,8 +361,11 @@ class Connection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Close if the client has stalled for too long."""
         stalled = now - self._active
-        if not self._writable:
-            if stalled > self._connections.timeout:
+        unsent = self._transport.get_write_buffer_size()
+        if unsent:
+            if unsent != self._unsent:
+                self._unsent, self._active = unsent, now
+            elif stalled > self._connections.timeout:
                 self._transport.abort()
         elif self._arriving is not None and self._reading and not self._closing:
             if stalled > self._connections.timeout:
