@@ -128,6 +128,22 @@ def test_join(run: Run) -> None:
         assert run.outputs() == {"a.csv.out": expected}
 
 
+def in_one_line(handler: Handler, body: bytes, number: int) -> bool:
+    handler.answer(200, b'{"predictions": []}', "application/json")
+    return True
+
+
+def test_join_with_an_answer_of_other_lines(run: Run) -> None:
+    run.stub.fault = in_one_line
+    run.put("a.csv", b"1\n2\n")
+    run.put("b.csv", b"3\n4\n")
+    summary = run(Job(join_input=True, assemble_lines=True, accept="application/json"))
+    assert summary.failed_files == 2
+    assert run.failures == [
+        f"{name}: lines 1 to 2: expected 2 lines in the answer, got 1" for name in ("a.csv", "b.csv")
+    ]
+
+
 def without_final_line_end(handler: Handler, body: bytes, number: int) -> bool:
     handler.answer(200, score_all(body)[:-1])
     return True

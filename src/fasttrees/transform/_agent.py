@@ -148,9 +148,10 @@ class _Agent:
         return _Done(task, answer)
 
     def _check_rows(self, batch: MiniBatch, answer: Answer) -> None:
-        """Refuse an answer with another number of rows, where lines are rows."""
+        """Refuse an answer with another number of rows, where lines are rows or are to be joined."""
         kind = media_type(answer.content_type) or media_type(self._job.accept) or media_type(self._job.content_type)
-        if self._has_lines and kind in LINE_TYPES and answer.n_lines != batch.n_lines:
+        counts = self._has_lines and (kind in LINE_TYPES or self._job.join_input)
+        if counts and answer.n_lines != batch.n_lines:
             answer.body.close()
             raise TransformError(f"expected {batch.n_lines:,} lines in the answer, got {answer.n_lines:,}")
 
