@@ -138,6 +138,23 @@ def test_a_row_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         assert error.value.status == 400
 
 
+def test_names_of_features_are_not_read_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes microseconds for each, of which a line of 16 MB may have millions."""
+    read: list[str] = []
+
+    def is_number(name: str) -> bool:
+        read.append(name)
+        return False
+
+    monkeypatch.setattr(csv_rows, "is_number", is_number)
+    names = ",".join(f"Column_{i}" for i in range(4)).encode()
+    assert answer(MODEL, names + b"\n1,2,3,4\n", WITH_HEADER) == b"score\n" + SCORE
+    assert read == []
+    with pytest.raises(RequestError, match="bad header"):
+        answer(MODEL, b"a,b\n" * 1000, WITH_HEADER)
+    assert read == ["a"]
+
+
 # -- headers ----------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -121,6 +122,8 @@ def test_text_that_is_not_utf8() -> None:
     for body, content_type in ((b"[[1,2,3,\xff]]", JSON), (b"[1,2,3,\xff]", JSON_LINES), (b"[[1,2,3,4]]\xc3", JSON)):
         with pytest.raises(RequestError, match="not UTF-8"):
             answer(MODEL, body, content_type)
+    with pytest.raises(RequestError, match=r"^not UTF-8$"):  # no row, for it would be the first of the block
+        answer(MODEL, b"[[1,2,3,4],[1,2,3,\xff]]", JSON)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,29 @@ def test_a_slow_row_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RequestError, match="got 50001"):
         answer(MODEL, body, JSON, cuts=range(0, len(body), 10))
     assert sum(tries) < 4 * len(body)
+
+
+def test_many_names_take_no_longer_than_each_alone() -> None:
+    """Ten times the names, each to be spelled as the model does: about ten times as long, not a hundred times."""
+
+    def seconds(n_names: int) -> float:
+        reader = json_rows.RowReader(make_model(n_names))
+        row = {f"Column {i}": 1.0 for i in range(n_names)}
+        times = []
+        for _ in range(5):
+            begin = time.process_time()
+            assert reader.read(row, 1) == [1.0] * n_names
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert seconds(10_000) < 50 * seconds(1000)
+
+
+def test_values_that_are_nested_as_deep_as_can_be_read() -> None:
+    for depth in range(900, 1000):
+        columns = "[" * depth + "]" * depth
+        with pytest.raises(RequestError, match=r"bad columns|nested too deep"):
+            answer(MODEL, f'{{"columns": {columns}, "data": [[1,2,3,4]]}}'.encode(), JSON)
 
 
 def test_names_that_the_model_has_twice() -> None:

@@ -162,17 +162,16 @@ class HeaderReader:
             if not self._always:
                 return None
             raise RequestError(400, error.problem, row=1, actual=text) from None
-        numbers = [is_number(name) for name in names]
         try:
             by_name = columns_by_name(names, self._features, self._label)
         except InputError as error:
-            if not self._always and any(numbers):
+            if not self._always and any(map(is_number, names)):
                 return None
             raise RequestError(400, str(error), row=1) from None
         if by_name is None:
-            if not self._always and any(numbers):
+            if not self._always and any(map(is_number, names)):
                 return None
-            if all(numbers):
+            if all(map(is_number, names)):
                 raise RequestError(400, "no header", row=1, expected="names", actual=text)
         columns = by_name or by_position
         if len(columns) != len(names):

@@ -103,7 +103,8 @@ class RowReader:
 
     def check_names(self, names: list[str], row: int | None) -> None:
         """Raise RequestError unless `names` are those of the features, in any order."""
-        missing = [name for name in self.names if name not in names]
+        given = set(names)
+        missing = [name for name in self.names if name not in given]
         unknown = [name for name in names if name not in self._known]
         wrong = missing or unknown
         if wrong:
@@ -188,7 +189,7 @@ class JsonDecoder(Decoder):
         try:
             self._text = self._text[self._at :] + self._utf8.decode(block, last)
         except UnicodeDecodeError as error:
-            raise self._refuse(describe(error)) from None
+            raise RequestError(400, describe(error)) from None  # in a row of this block, but who knows in which
         self._at = 0
         self._last = last
         for item in self._steps:
@@ -355,7 +356,10 @@ class JsonDecoder(Decoder):
 
 def show(value: Any) -> str:
     """Write a value for an error."""
-    text = json.dumps(value, default=lambda value: "...")
+    try:
+        text = json.dumps(value, default=lambda value: "...")
+    except RecursionError:  # it could just be read
+        text = "..."
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
