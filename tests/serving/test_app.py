@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
 import re
 import shutil
+import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +26,7 @@ from fasttrees.serving.app import MAX_JSON, App
 from fasttrees.serving.errors import ModelSourceError, SettingsError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import Disconnected, Request, Response
-from fasttrees.serving.models import PAGE, load_model
+from fasttrees.serving.models import PAGE, ServedModel, load_model
 from fasttrees.serving.scoring import QUICK_WALKS, Scoring
 from fasttrees.serving.settings import Settings
 from tests.serving.conftest import MODELS, NUMERICAL
@@ -426,6 +428,29 @@ def test_unloading_gives_memory_back(endpoint: Client, tmp_path: Path) -> None:
         assert endpoint.ask("DELETE", "/models/a")[0] == 200
         sizes.append(resident())
     assert sizes[-1] - sizes[9] < 8 << 20  # 50 models kept, of more than a megabyte each, would show
+
+
+@pytest.mark.parametrize("body", [b"1,x,3,4,5\n", b"1,x,3,4,5\n" * 5000])
+def test_failed_requests_do_not_keep_a_model(
+    endpoint: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """Nor the rows that were scored before: nothing waits for the garbage collector, which may not run for long."""
+    loaded: list[weakref.ref[ServedModel]] = []
+
+    def remember(*args: Any, **kwargs: Any) -> ServedModel:
+        served = load_model(*args, **kwargs)
+        loaded.append(weakref.ref(served))
+        return served
+
+    monkeypatch.setattr(models_module, "load_model", remember)
+    gc.disable()
+    try:
+        assert load(endpoint, "a", unpack(tmp_path, "a"))[0] == 200
+        assert endpoint.ask("POST", "/models/a/invoke", body)[0] == 400
+        assert endpoint.ask("DELETE", "/models/a")[0] == 200
+        assert loaded[0]() is None
+    finally:
+        gc.enable()
 
 
 # -- loading ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 
 from fasttrees.serving.connection import KEEP_ALIVE, MAX_AT_ONCE, Connection, Connections
 from fasttrees.serving.errors import RequestError
@@ -51,12 +53,14 @@ class Application:
     def __init__(self) -> None:
         self.n_answers = 0
         self.may_answer = asyncio.Event()
+        self.last: weakref.ref[Request] | None = None
 
     def answer_now(self, request: Request) -> Response | None:
         self.n_answers += 1
         return Response(200)
 
     async def answer(self, request: Request) -> Response:
+        self.last = weakref.ref(request)
         last = False
         while not last:
             _, last = await request.read()
@@ -154,6 +158,25 @@ def test_clients_that_take_no_more_are_given_up() -> None:
             assert transport.is_aborted
 
     asyncio.run(run())
+
+
+def test_a_client_that_goes_leaves_nothing_behind() -> None:
+    """Its request, and the model and answers that it holds, do not wait for the garbage collector."""
+
+    async def run() -> None:
+        connection, _, application = connect()
+        connection.data_received(post(SMALL + 1)[:-1])
+        await turns()
+        connection.connection_lost(None)
+        await turns()
+        assert application.last is not None
+        assert application.last() is None
+
+    gc.disable()
+    try:
+        asyncio.run(run())
+    finally:
+        gc.enable()
 
 
 def test_clients_that_took_all_may_wait() -> None:

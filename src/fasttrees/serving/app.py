@@ -201,11 +201,11 @@ class App:
 
     async def _load(self, wish: dict[str, object]) -> Response:
         name, url = self._models.reserve(wish.get("model_name"), wish.get("url"))
-        served, began = None, time.perf_counter()
+        began = time.perf_counter()
         try:
-            served = await asyncio.get_running_loop().run_in_executor(self._pool, self._models.load, name, url)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._models.load, name, url)
         finally:
-            self._models.settle(name, served)
+            self._models.settle(name)
         self._log.write("info", "loaded", model=name, url=url, seconds=round(time.perf_counter() - began, 6))
         return _json_response({"status": f"Model {name!r} loaded"})
 
@@ -237,7 +237,9 @@ class App:
         elif not isinstance(error, RequestError):
             self._log.exception("failure", error, request_id=exchange.id)
             error = RequestError(500, "internal error; the log has it under the request's id")
-        exchange.error = error
+        # Their frames hold the exchange, the model, and the answer so far, which would wait for the garbage collector.
+        exchange.error = error.with_traceback(None)
+        error.__cause__ = error.__context__ = None
         return _error_response(error, exchange.request.headers.get("accept", ""))
 
     def _finish(self, exchange: _Exchange, response: Response) -> Response:

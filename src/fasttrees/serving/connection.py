@@ -143,6 +143,7 @@ class Connection(asyncio.Protocol):
         for request in self._requests:
             request.fail(Disconnected())
         self._requests.clear()
+        self._arriving = None  # the parser and this hold each other, so they stay for a while
 
     def eof_received(self) -> bool:
         """Keep the way back open while there are answers to send."""
@@ -274,7 +275,8 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Request) -> None:
         try:
             response = await self._application.answer(request)
-        except Disconnected:
+        except Disconnected as error:
+            error.__traceback__ = None  # holds the request, which holds the error
             return
         finally:
             self._task = None

@@ -101,7 +101,7 @@ class Models:
         self._settings = settings
         self._directory = directory
         self._models: dict[str, ServedModel] = {}
-        self._loading: set[str] = set()
+        self._loading: dict[str, ServedModel | None] = {}
 
     def __len__(self) -> int:
         return len(self._models)
@@ -140,11 +140,14 @@ class Models:
             raise RequestError(400, f"url: expected a path below {self._directory}")
         if name in self._models or name in self._loading:
             raise RequestError(409, f"Model already loaded: {name[:200]}")
-        self._loading.add(name)
+        self._loading[name] = None
         return name, url
 
-    def load(self, name: str, url: str) -> ServedModel:
-        """Load a model that was reserved.
+    def load(self, name: str, url: str) -> None:
+        """Load a model that was reserved, for :meth:`settle`.
+
+        It is not returned, for the futures of the thread and of the loop, which hold each other, would keep it until
+        garbage is collected.
 
         Raises
         ------
@@ -156,7 +159,7 @@ class Models:
             needed = MEMORY_FACTOR * os.stat(path).st_size
             if needed > (available := available_memory()):
                 raise MemoryError(f"{needed} bytes needed, {available} available")
-            return load_model(path, self._settings, name, url)
+            self._loading[name] = load_model(path, self._settings, name, url)
         except MemoryError as error:
             raise RequestError(507, f"not enough memory to load the model: {error}") from error
         except OSError as error:
@@ -164,9 +167,9 @@ class Models:
         except (ModelSourceError, SettingsError) as error:
             raise RequestError(400, str(error)) from error
 
-    def settle(self, name: str, served: ServedModel | None) -> None:
+    def settle(self, name: str) -> None:
         """Keep a model that was loaded, or give its name free."""
-        self._loading.discard(name)
+        served = self._loading.pop(name)
         if served is not None:
             self._models[name] = served
 
