@@ -132,6 +132,11 @@ def test_client_that_ends_its_side_gets_its_answers(server: RunningServer) -> No
     assert answer.endswith(expected(ROW))
 
 
+@pytest.mark.parametrize("target", [b"http://x:8080/ping", b"HTTP://x/ping?a=b"])
+def test_absolute_form_of_a_target(server: RunningServer, target: bytes) -> None:
+    assert server.exchange(b"GET " + target + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_head_has_no_body(server: RunningServer) -> None:
     answer = server.exchange(b"HEAD /execution-parameters HTTP/1.1\r\n\r\n" + PING)
     first, _, rest = answer.partition(b"\r\n\r\n")

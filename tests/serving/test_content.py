@@ -243,3 +243,9 @@ def test_content_types_that_cannot_be_read(content_type: str, message: str | Non
     with pytest.raises(RequestError, match=message) as error:
         decoders.for_type(content_type)
     assert error.value.status == 415
+
+
+def test_only_the_first_ranges_of_an_accept_header_count() -> None:
+    assert negotiate("image/png," * 31 + "application/json") == "application/json"
+    with pytest.raises(RequestError):
+        negotiate("image/png," * 32 + "application/json")

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from fasttrees.errors import InputError
+
 __all__ = ["add_command"]
 
 
@@ -29,7 +31,10 @@ def run(args: argparse.Namespace) -> None:
     # Imported here: no other command needs them.
     from dataclasses import replace
 
-    from fasttrees.serving.server import serve
+    try:
+        from fasttrees.serving.server import serve
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error}: install fasttrees-lightgbm[serve]") from error
     from fasttrees.serving.settings import Settings
 
     environment = dict(os.environ)

@@ -286,7 +286,7 @@ class _Exchange:
             "method": request.method,
             "path": request.path[:200],
             "model": self.model,
-            "target_model": request.headers.get("x-amzn-sagemaker-target-model"),
+            "target_model": request.headers.get("x-amzn-sagemaker-target-model", "")[:200] or None,
             "rows": scoring.n_rows if scoring else None,
             "bad_rows": scoring.n_bad_rows or None if scoring else None,
             "bytes_in": request.n_bytes,

@@ -215,7 +215,10 @@ class Connection(asyncio.Protocol):
         assert request is not None
         request.method = self._parser.get_method().decode("ascii")
         request.keep_alive = self._parser.should_keep_alive()
-        path, _, query = self._url.partition(b"?")
+        url = self._url
+        if url[:7].lower() == b"http://":  # the form that proxies are sent
+            url = b"/" + url[7:].partition(b"/")[2]
+        path, _, query = url.partition(b"?")
         request.path, request.query = path.decode("latin-1"), query.decode("latin-1")
         headers = request.headers
         if self._parser.should_upgrade():  # the parser takes what follows, a body perhaps, for another protocol

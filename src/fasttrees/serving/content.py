@@ -44,6 +44,7 @@ VALUES = {
     "header": ("absent", "present"),
     "index_base": ("0", "1"),
 }
+MAX_RANGES = 32  # of an Accept header that are looked at; a header of 64 KB must not hold up others
 MAX_KNOWN = 64  # headers whose meaning is remembered
 MAX_LENGTH = 256  # characters of each of them
 
@@ -148,7 +149,7 @@ def _choose(accept: str | None, default: str | None) -> str:
     preferred = output_type(default or CSV)
     if not accept or not accept.strip():
         return preferred
-    ranges = [parse_type(item) for item in accept.split(",") if item.strip()]
+    ranges = [parse_type(item) for item in accept.split(",", MAX_RANGES)[:MAX_RANGES] if item.strip()]
     best, chosen = (0.0, 0, 0), None
     for media_type in (preferred, *(other for other in OUTPUT_TYPES if other != preferred)):
         # The most specific range that fits says how welcome a type is; among equals the one that is named first.
