@@ -151,7 +151,7 @@ cdef class RowParser:
             PyBuffer_Release(&view)
         return size, n_lines
 
-    def parse(self, data, Py_ssize_t first_row=1, list errors=None):
+    def parse(self, data, Py_ssize_t first_row=1, list errors=None, Py_ssize_t n_lines=-1):
         """Read whole lines.
 
         Parameters
@@ -162,6 +162,8 @@ cdef class RowParser:
             Number of the first line, for errors. A byte order mark before line 1 is stepped over.
         errors : list of CsvError, optional
             Gets the error of each line that is no row, which is then left out, instead of the error being raised.
+        n_lines : int, default -1
+            The number of lines, if :meth:`measure` has counted them; -1: they are counted.
 
         Returns
         -------
@@ -176,7 +178,7 @@ cdef class RowParser:
         cdef Py_buffer view
         cdef const char* begin
         cdef const char* end
-        cdef Py_ssize_t size, n_lines
+        cdef Py_ssize_t size
         cdef Table table
         cdef Failure failure
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
@@ -184,8 +186,9 @@ cdef class RowParser:
             begin, size = <const char*> view.buf, view.len
             if first_row == 1 and size >= 3 and memcmp(begin, b"\xef\xbb\xbf", 3) == 0:
                 begin, size = begin + 3, size - 3
-            with nogil:
-                size = self.find_rows(begin, size, size, True, &n_lines)
+            if n_lines < 0:
+                with nogil:
+                    size = self.find_rows(begin, size, size, True, &n_lines)
             # A row takes a byte a cell at least, so short lines of a wide table cannot claim more memory than this.
             table = Table.__new__(Table)
             table.allocate(min(n_lines, size // <Py_ssize_t> self.columns.size() + 1), self.n_columns)

@@ -60,17 +60,18 @@ class CsvDecoder(Decoder):
             if start:
                 yield Header()
             rows: bytes | memoryview = memoryview(data)[start:] if start else data
-            size, n_lines = (len(rows), 0) if last else self._parser.measure(rows, len(rows), False)
+            size, n_lines = (len(rows), -1) if last else self._parser.measure(rows, len(rows), False)
             if size:
                 whole = rows if size == len(rows) else memoryview(rows)[:size]
                 if self._skips_bad_rows:
                     yield from self._rows_that_are_good(whole)
                 else:
-                    table = self._parser.parse(whole, self._row)
+                    table = self._parser.parse(whole, self._row, n_lines=n_lines)
                     yield Batch(table, table.shape[0])
         except CsvError as error:
             raise self._refuse(error) from None
-        self._row += n_lines
+        if not last:
+            self._row += n_lines
         self._keep(data[start + size :])
 
     def _keep(self, rest: bytes) -> None:

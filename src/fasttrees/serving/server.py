@@ -12,11 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import fasttrees
+from fasttrees._heap import keep_blocks
 from fasttrees.serving.app import App
 from fasttrees.serving.connection import Connections
 from fasttrees.serving.content import output_type
 from fasttrees.serving.errors import RequestError, SettingsError
 from fasttrees.serving.log import Log
+from fasttrees.serving.message import BLOCK
 from fasttrees.serving.models import ServedModel, load_model
 from fasttrees.serving.outputs import CSV
 from fasttrees.serving.settings import Settings
@@ -61,6 +63,7 @@ def serve(settings: Settings, host: str = "0.0.0.0", ready: Callable[[int], None
         seconds=round(time.perf_counter() - began, 6),
     )
     listener = _listen(host, settings.port)
+    keep_blocks(4 * BLOCK)  # a body's block, its numbers, its answer
     with ThreadPoolExecutor(settings.workers, "score") as pool:
         in_time = asyncio.run(_serve(settings, served, listener, pool, log, ready))
         if not in_time:
