@@ -294,6 +294,7 @@ cdef tuple read(Cursor cursor, file, Py_ssize_t file_size):
         "average_output": b"average_output" in header,
         "feature_names": header[b"feature_names"][0],
         "feature_infos": header[b"feature_infos"][0],
+        "label_index": parse_integer(header[b"label_index"][0], b"label_index", header[b"label_index"][1]),
         **trailer,
     }
     return reader.forest, objective, facts

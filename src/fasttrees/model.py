@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from fasttrees._engine import Evaluator, RowScorer
+from fasttrees._parameters import Parameters
 from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fasttrees._forest import Forest
     from fasttrees._objective import Objective
+    from fasttrees.inputs.blocks import BlockRows
 
 __all__ = ["Model", "load", "loads"]
 
@@ -79,7 +81,7 @@ _inputs: Any = None  # numpy's side of the package, imported when it is first ne
 
 def _import_inputs() -> Any:
     global _inputs
-    from fasttrees import _inputs as module
+    from fasttrees import inputs as module
 
     _inputs = module
     return module
@@ -105,8 +107,12 @@ class Model:
         num_iteration: int | None = None,
         raw_score: bool = False,
         pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        data_has_header: bool = False,
+        validate_features: bool = False,
         *,
         n_threads: int | None = None,
+        **kwargs: Any,
     ) -> np.ndarray:
         """Score rows: the same bits as ``lightgbm.Booster.predict`` with the same arguments.
 
@@ -123,14 +129,23 @@ class Model:
             Leave out the objective's transform. The raw scores of a random forest are sums, not means.
         pred_leaf : bool, default False
             Return the number of each row's leaf in each tree instead; wins over `raw_score`.
+        pred_contrib : bool, default False
+            Return the features' contributions to each raw score instead (SHAP values); wins over `pred_leaf`.
+        data_has_header : bool, default False
+            Whether the first line of a file holds names.
+        validate_features : bool, default False
+            Check the column names of a data frame.
         n_threads : int or None, default None
             None: as many as the CPUs that this process may use, control groups included. It never changes the result.
+        **kwargs
+            LightGBM's parameters of prediction: docs/compatibility.md.
 
         Returns
         -------
         numpy.ndarray
             float64 of shape (n_rows,), or (n_rows, num_class) with several classes; with `pred_leaf` int32 of shape
-            (n_rows, number of trees used). Without rows, float64 of shape (0,).
+            (n_rows, number of trees used); with `pred_contrib` float64 of shape (n_rows, num_class * (n_features + 1)).
+            Without rows, float64 of shape (0,).
 
         Raises
         ------
@@ -144,21 +159,32 @@ class Model:
         """
         inputs = _inputs or _import_inputs()
         counted = n_threads is None or (type(n_threads) is int and n_threads > 0)
-        if counted and type(data) is inputs.ndarray and not pred_leaf:
+        if counted and type(data) is inputs.ndarray and not (pred_leaf or pred_contrib or kwargs):
             scores: np.ndarray | None = self._evaluator.score_few(
                 data, inputs.empty, start_iteration, num_iteration, raw_score
             )
             if scores is not None:
                 return scores
-        rows = inputs.as_rows(data)
+        parameters = Parameters.read(kwargs)
+        n_threads = n_threads if n_threads is not None else parameters.num_threads
+        wishes = inputs.Wishes(
+            validate_features,
+            data_has_header,
+            parameters.precise_float_parser,
+            parameters.predict_disable_shape_check,
+        )
+        rows = inputs.as_rows(data, self._columns(inputs), wishes)
         first, count = self._evaluator.iterations(start_iteration, num_iteration)
         n_classes = self._evaluator.forest.n_classes
+        if pred_contrib:
+            raise NotImplementedError  # SEAM contrib
         if not pred_leaf:
             output: np.ndarray = inputs.empty_scores(rows.n_rows, n_classes)
         elif rows.n_rows:
             output = inputs.empty_leaves(rows.n_rows, count * n_classes)
         else:
             raise InputError("expected at least one row to find leaves for, got none")
+        # SEAM early stop: parameters.pred_early_stop, for normal and raw scores of the objectives that have it
         self._evaluate(rows, output, first, count, raw_score, pred_leaf, n_threads)
         return output
 
@@ -215,10 +241,31 @@ class Model:
         """
         return RowScorer(self._evaluator, start_iteration, num_iteration, raw_score)
 
+    def _columns(self, inputs: Any) -> Any:
+        facts = self._facts
+        return inputs.Columns(
+            facts["feature_names"], self.num_feature(), facts["pandas_categorical"], facts["label_index"]
+        )
+
     def _evaluate(
-        self, rows: RowBuffer, out: Any, first: int, count: int, raw_score: bool, pred_leaf: bool, n_threads: int | None
+        self,
+        rows: RowBuffer | BlockRows,
+        out: Any,
+        first: int,
+        count: int,
+        raw_score: bool,
+        pred_leaf: bool,
+        n_threads: int | None,
     ) -> None:
         evaluate = self._evaluator.evaluate
+        if not isinstance(rows, RowBuffer):
+            (_inputs or _import_inputs()).run_blocks(
+                rows,
+                memoryview(out),
+                lambda block, part: evaluate(block, part, first, count, raw_score, pred_leaf, 0, block.n_rows),
+                n_threads,
+            )
+            return
         if rows.n_rows < MIN_ROWS and (n_threads is None or resolve_n_threads(n_threads)):
             # What run_in_threads would do, sooner.
             evaluate(rows, out, first, count, raw_score, pred_leaf, 0, rows.n_rows)

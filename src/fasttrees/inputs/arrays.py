@@ -1,6 +1,5 @@
-"""Turns what a user passes to ``Model.predict`` into rows that the kernels read, and makes the arrays that it returns.
+"""Arrays of numpy and lists as rows, and the arrays that ``Model.predict`` returns.
 
-The only module that knows numpy, and imported by the first ``predict``: the core runs without.
 Which values LightGBM sees is decided here as LightGBM's Python package decides it: an array of native float32 or
 float64 is read as it is; every other type, float64 of the other byte order included, is converted to float32.
 """
@@ -10,17 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy import empty, ndarray
 
 from fasttrees._rows import RowBuffer
 from fasttrees.errors import InputError, InputTypeError
 
-__all__ = ["as_rows", "empty", "empty_leaves", "empty_scores", "ndarray"]
+__all__ = ["empty_leaves", "empty_scores", "rows_of_array"]
 
 READ_IN_PLACE = (np.dtype(np.float64), np.dtype(np.float32))  # native byte order, so other orders compare unequal
 
 
-def as_rows(data: Any) -> RowBuffer:
+def rows_of_array(data: Any) -> RowBuffer:
     """Take rows from a numpy array or a list of lists, without a copy where the values need no conversion.
 
     Parameters

@@ -1,0 +1,65 @@
+"""What a user passes to ``Model.predict``, turned into rows: a module for each kind of object.
+
+None of the libraries that an object may come from is imported unless the object is theirs; numpy alone is, by the first
+``predict``: the core runs without.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from numpy import empty, ndarray
+
+from fasttrees._rows import RowBuffer
+from fasttrees.inputs.arrays import empty_leaves, empty_scores, rows_of_array
+from fasttrees.inputs.blocks import BlockRows, run_blocks
+
+__all__ = ["Columns", "Wishes", "as_rows", "empty", "empty_leaves", "empty_scores", "ndarray", "run_blocks"]
+
+
+class Columns(NamedTuple):
+    """What a model says of its columns.
+
+    Attributes
+    ----------
+    names : list of str
+    n_features : int
+    pandas_categorical : list of lists or None
+        Categories of each category column of the training data frame.
+    label_index : int
+        Column of the label in the training file.
+    """
+
+    names: list[str]
+    n_features: int
+    pandas_categorical: list[list[Any]] | None
+    label_index: int
+
+
+class Wishes(NamedTuple):
+    """How the user wants the data read; LightGBM's arguments of these names."""
+
+    validate_features: bool = False
+    data_has_header: bool = False
+    precise_float_parser: bool = False
+    predict_disable_shape_check: bool = False
+
+
+def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRows:
+    """Take rows from any kind of data, in the order in which LightGBM looks for kinds.
+
+    Parameters
+    ----------
+    data : object
+    columns : Columns
+    wishes : Wishes
+
+    Raises
+    ------
+    InputError, InputTypeError
+        Where LightGBM raises ValueError or LightGBMError, and TypeError.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        pass  # SEAM sparse: files.py
+    return rows_of_array(data)  # SEAMS columns, sparse: frames.py, arrow.py, sparse.py, sequence.py
