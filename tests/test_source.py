@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "fasttrees"
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
     {"errors", "_decimals", "_lines", "_cpu", "_heap", "_checksum"},
-    {"_numbers", "_short_numbers", "_threads", "_parameters", "_delimiters", "_header", "_classes", "_in_order", "_output"},
+    {"_numbers", "_short_numbers", "_threads", "_delimiters", "_header", "_classes", "_in_order", "_output"},
     {"_cells", "_cursor", "_rows", "_objective", "_format"},
     {"_forest"},
     {"_tree_block", "_ranks", "_categories"},
@@ -27,7 +27,7 @@ LAYERS = [
     {"_linear", "_trees"},
     {"_blocks"},
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows"},
-    {"_engine", "inputs"},
+    {"_engine", "inputs", "_parameters"},
     {"model"},
     {"__init__"},
     {"serving"},

@@ -1,5 +1,6 @@
 """The memory of one block of rows, and its columns: all that the trees look at, made from the rows' values."""
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memmove
 
 from fasttrees._categories cimport TILE, CategoricalFeature
 from fasttrees._kernels cimport category_of, fill_column, rank_values
@@ -24,7 +25,10 @@ cdef struct Block:
     uint8_t* outcomes      # by categorical feature: of a tile of its splits, see find_outcomes
     int32_t* tiles         # by categorical feature: which tile; -1 if none yet
     double* raw            # by row: features that linear leaves read, tiny values made zero, and 1.0
-    double* scores         # of one class
+    double* scores         # by class, while rows may stop early; otherwise of one class
+    int32_t* rows          # while rows may stop early: their numbers, counted from the block's first; -1 once stopped
+    int width              # how many those are
+    int n_left             # how many of them have not stopped
 
 
 cdef struct Scratch:
@@ -32,7 +36,7 @@ cdef struct Scratch:
     Block blocks[MAX_BLOCKS]
     int n_blocks
     int block_rows         # rows of each but the last, at most BLOCK
-    double* values         # GROUP features of a strip, or one of a block, as read
+    double* values         # GROUP features of a strip, or one of a block, as read; or two numbers for each row
     uint32_t* ranks
     int32_t* leaves
     uint8_t* set_column
@@ -47,8 +51,8 @@ cdef inline void* cut(char** memory, size_t size) noexcept nogil:
     return piece
 
 
-cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept nogil:
-    """Cut `memory` into the arrays of a scratch of n_blocks; the bytes they take."""
+cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch, size_t n_scores) noexcept nogil:
+    """Cut `memory` into the arrays of a scratch of n_blocks, with so many scores a row; the bytes they take."""
     cdef char* at = memory
     cdef size_t n_categorical = plan.categories.features.size()
     cdef Block* block
@@ -61,8 +65,9 @@ cdef inline size_t lay_out(Plan plan, char* memory, Scratch* scratch) noexcept n
         block.outcomes = <uint8_t*> cut(&at, n_categorical * TILE // 8 * BLOCK)
         block.tiles = <int32_t*> cut(&at, n_categorical * sizeof(int32_t))
         block.raw = <double*> cut(&at, scratch.block_rows * raw_row_bytes(plan))
-        block.scores = <double*> cut(&at, BLOCK * sizeof(double))
-    scratch.values = <double*> cut(&at, max(GROUP * STRIP, BLOCK) * sizeof(double))
+        block.scores = <double*> cut(&at, n_scores * BLOCK * sizeof(double))
+        block.rows = <int32_t*> cut(&at, BLOCK * sizeof(int32_t))
+    scratch.values = <double*> cut(&at, max(GROUP * STRIP, 2 * BLOCK) * sizeof(double))
     scratch.ranks = <uint32_t*> cut(&at, STRIP * sizeof(uint32_t))
     scratch.leaves = <int32_t*> cut(&at, BLOCK * sizeof(int32_t))
     scratch.set_column = <uint8_t*> cut(&at, BLOCK)
@@ -161,3 +166,40 @@ cdef inline void make_categories(
             classes[i] = category_classes[categories[i]] if <uint32_t> categories[i] < feature.n_categories else 0
         for i in range(n, (n + LANES - 1) // LANES * LANES):  # rows that pad the block are looked up too
             classes[i] = 0
+
+
+cdef inline void keep_rows(Plan plan, Block* block, size_t n_scores) noexcept nogil:
+    """Close the gaps that rows left which stopped early."""
+    cdef int32_t places[BLOCK]
+    cdef size_t raw_width = plan.raw_features.size() + 1
+    cdef size_t i
+    cdef int32_t place, n = 0
+    for place in range(block.width):
+        places[n] = place
+        n += block.rows[place] >= 0
+    for i in range(plan.ranks.columns.size()):
+        keep_items(block.columns + i * BLOCK, places, n)
+    for i in range(plan.categories.features.size()):
+        keep_items(block.categories + i * BLOCK, places, n)
+        keep_items(block.classes + i * BLOCK, places, n)
+        block.tiles[i] = -1
+    if plan.linear_chunks.size():
+        for place in range(n):
+            memmove(block.raw + place * raw_width, block.raw + places[place] * raw_width, raw_width * sizeof(double))
+    for i in range(n_scores):
+        keep_items(block.scores + i * BLOCK, places, n)
+    keep_items(block.rows, places, n)
+    block.width = n
+
+
+ctypedef fused Kept:
+    uint8_t
+    uint16_t
+    int32_t
+    double
+
+
+cdef inline void keep_items(Kept* items, const int32_t* places, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):
+        items[i] = items[places[i]]

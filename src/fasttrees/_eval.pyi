@@ -35,6 +35,8 @@ class Evaluator:
         pred_leaf: bool,
         start: int,
         stop: int,
+        test_iterations: int = 0,
+        margin: float = 0.0,
     ) -> None: ...
 
 class RowScorer:

@@ -160,7 +160,7 @@ cdef class Evaluator:
 
     def evaluate(
         self, RowBuffer rows not None, out, int first_iteration, int n_iterations, bint raw_score, bint pred_leaf,
-        Py_ssize_t start, Py_ssize_t stop,
+        Py_ssize_t start, Py_ssize_t stop, int64_t test_iterations=0, double margin=0.0,
     ):
         """Score rows `start` to `stop` with some iterations, into those rows of `out`.
 
@@ -175,6 +175,10 @@ cdef class Evaluator:
         raw_score, pred_leaf : bool
         start, stop : int
             A range of rows.
+        test_iterations : int, default 0
+            After how many iterations each to test whether a row may stop early; 0: never.
+        margin : float, default 0.0
+            A row stops if its scores are decided by more than this.
         """
         cdef Job job
         cdef Py_buffer view
@@ -190,6 +194,9 @@ cdef class Evaluator:
             raise InputError(f"no such rows: {start} to {stop}")
         job = self.job_for(first_iteration, n_iterations, raw_score, pred_leaf)
         job.rows = rows.rows
+        if 0 < test_iterations < n_iterations and not pred_leaf:
+            job.test_trees = test_iterations * job.n_classes
+            job.margin = margin
         try:
             PyObject_GetBuffer(out, &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
         except (BufferError, TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ from fasttrees._plan cimport BLOCK, CHUNK_TERMS, LinearChunk, Plan
 
 
 cdef inline void add_linear_values(
-    Forest forest, Plan plan, int64_t tree, Scratch* scratch, const Block* block, int n
+    Forest forest, Plan plan, int64_t tree, Scratch* scratch, const Block* block, double* scores, int n
 ) noexcept nogil:
     """Add to each row's score the value of the linear model of its leaf in a tree.
 
@@ -44,7 +44,7 @@ cdef inline void add_linear_values(
             chunks + chunk_begin[leaves[i]], chunks + chunk_begin[leaves[i] + 1], raw + i * row_items
         ):
             values[i] = forest.leaf_value[forest.leaf_begin[tree] + leaves[i]]
-        block.scores[i] += values[i]
+        scores[i] += values[i]
 
 
 cdef inline double add_terms(double value, const LinearChunk* chunk, const double* row) noexcept nogil:

@@ -30,6 +30,10 @@ TRANSFORMS = {
 }
 
 
+# Those whose rows may stop early: LightGBM says of the others that they need accurate predictions.
+STOPPING = {"binary", "multiclass", "multiclassova", "lambdarank", "rank_xendcg"}
+
+
 cdef class Objective:
     """The objective of a model.
 
@@ -72,6 +76,11 @@ cdef class Objective:
         elif n_classes != 1 and name != "custom":
             raise ModelFormatError("one tree per iteration with this objective", str(n_classes), None, "objective")
         self.name = None if name == "custom" else name
+
+    @property
+    def stops_early(self):
+        """Whether predictions may leave out the last trees of a row whose score is decided."""
+        return self.name in STOPPING
 
     cdef void transform(self, double* scores, Py_ssize_t n_rows) noexcept nogil:
         """Turn raw scores, row-major, into the objective's outputs, in place."""

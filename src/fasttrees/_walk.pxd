@@ -6,7 +6,7 @@ what Forest, RowPlan and RowBuffer proved.
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.math cimport fabs, isnan
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fasttrees._categories cimport CategoricalFeature, CategorySet
 from fasttrees._forest cimport Forest
@@ -30,6 +30,8 @@ cdef struct Job:
     int64_t n_outputs   # per row
     bint transforms     # whether scores are raw until the objective has transformed them
     double divisor      # of averaged scores; 1 otherwise
+    int64_t test_trees  # after each so many trees rows are tested for an early stop; 0: never
+    double margin       # a row stops if its score is decided by more than this
     double* scores      # row-major; NULL if leaf numbers are wanted
     int32_t* leaves     # row-major; NULL if scores are wanted
 
@@ -44,6 +46,7 @@ cdef inline bint walk_rows(
     cdef uint8_t* columns = on_stack
     cdef size_t n_values = forest.n_features if forest.linear_constant.size() else 0
     cdef const char* row = job.rows.data + start * job.rows.row_stride
+    cdef int64_t first, last
     cdef Py_ssize_t i
     cdef int32_t feature
     if n_values or plan.n_columns > STACK_COLUMNS:
@@ -56,7 +59,15 @@ cdef inline bint walk_rows(
         fill_row(forest, plan, &job.rows, row, columns)
         for feature in range(<int32_t> n_values):
             values[feature] = squash(read_value(&job.rows, row, feature))
-        walk_trees(forest, plan, job, i, columns, values)
+        if job.leaves == NULL:
+            memset(job.scores + i * job.n_classes, 0, job.n_classes * sizeof(double))
+        first = job.first_tree
+        while True:
+            last = min(job.last_tree, first + job.test_trees) if job.test_trees else job.last_tree
+            walk_trees(forest, plan, job, i, columns, values, first, last)
+            if last == job.last_tree or is_decided(job, job.scores + i * job.n_classes):
+                break
+            first = last
         if job.leaves == NULL:
             finish_scores(objective, job, i, 1)
         row += job.rows.row_stride
@@ -124,22 +135,21 @@ cdef inline void fill_outcomes(
 
 
 cdef inline void walk_trees(
-    Forest forest, RowPlan plan, const Job* job, Py_ssize_t row, const uint8_t* columns, const double* values
+    Forest forest, RowPlan plan, const Job* job, Py_ssize_t row, const uint8_t* columns, const double* values,
+    int64_t first, int64_t last,
 ) noexcept nogil:
-    """Find the row's leaf in each tree; add the leaves' values to its scores or write the leaves' numbers."""
+    """Find the row's leaf in some trees; add the leaves' values to its scores or write the leaves' numbers."""
     cdef double* scores = NULL
     cdef uint32_t places[GROUP]
-    cdef int64_t first = job.first_tree, tree, leaf
+    cdef int64_t tree, leaf
     cdef int i, k = 0
     if job.leaves == NULL:
         scores = job.scores + row * job.n_classes
-        for i in range(job.n_classes):
-            scores[i] = 0.0
-    while first < job.last_tree:
+    while first < last:
         for i in range(GROUP):  # the last tree also in place of those that a group lacks
-            places[i] = plan.roots[min(first + i, job.last_tree - 1)]
+            places[i] = plan.roots[min(first + i, last - 1)]
         walk_group(plan.steps.data(), columns, places)
-        for i in range(<int> min(<int64_t> GROUP, job.last_tree - first)):
+        for i in range(<int> min(<int64_t> GROUP, last - first)):
             tree = first + i
             leaf = plan.steps[places[i]].test >> 8
             if scores == NULL:
@@ -186,6 +196,32 @@ cdef inline double linear_value(Forest forest, int64_t tree, int64_t leaf, const
             return forest.leaf_value[forest.leaf_begin[tree] + leaf]
         result += forest.term_coefficient[term] * value
     return result
+
+
+cdef inline bint is_decided(const Job* job, const double* scores) noexcept nogil:
+    """Whether a row stops early with these raw scores."""
+    cdef double largest, second
+    cdef int i
+    if job.n_classes == 1:
+        return 2.0 * fabs(scores[0]) > job.margin
+    first_votes(scores[0], scores[1], &largest, &second)
+    for i in range(2, job.n_classes):
+        further_vote(scores[i], &largest, &second)
+    return largest - second > job.margin
+
+
+# The two largest scores of a row. LightGBM sorts them to the front with C++'s partial_sort; where scores are NaN, the
+# order of its comparisons decides which two those are, so it is kept.
+
+cdef inline void first_votes(double one, double other, double* largest, double* second) noexcept nogil:
+    largest[0] = other if other > one else one
+    second[0] = one if other > one else other
+
+
+cdef inline void further_vote(double score, double* largest, double* second) noexcept nogil:
+    cdef bint is_above = score > second[0], is_between = largest[0] > score
+    second[0] = (score if is_between else largest[0]) if is_above else second[0]
+    largest[0] = score if is_above and not is_between else largest[0]
 
 
 cdef inline void finish_scores(Objective objective, const Job* job, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

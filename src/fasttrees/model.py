@@ -176,6 +176,7 @@ class Model:
         rows = inputs.as_rows(data, self._columns(inputs), wishes)
         first, count = self._evaluator.iterations(start_iteration, num_iteration)
         n_classes = self._evaluator.forest.n_classes
+        early_stop = parameters.early_stop() if self._evaluator.objective.stops_early else (0, 0.0)
         if pred_contrib:
             raise NotImplementedError  # SEAM contrib
         if not pred_leaf:
@@ -184,8 +185,7 @@ class Model:
             output = inputs.empty_leaves(rows.n_rows, count * n_classes)
         else:
             raise InputError("expected at least one row to find leaves for, got none")
-        # SEAM early stop: parameters.pred_early_stop, for normal and raw scores of the objectives that have it
-        self._evaluate(rows, output, first, count, raw_score, pred_leaf, n_threads)
+        self._evaluate(rows, output, first, count, raw_score, pred_leaf, n_threads, early_stop)
         return output
 
     def predict_into(
@@ -256,23 +256,26 @@ class Model:
         raw_score: bool,
         pred_leaf: bool,
         n_threads: int | None,
+        early_stop: tuple[int, float] = (0, 0.0),
     ) -> None:
         evaluate = self._evaluator.evaluate
         if not isinstance(rows, RowBuffer):
             (_inputs or _import_inputs()).run_blocks(
                 rows,
                 memoryview(out),
-                lambda block, part: evaluate(block, part, first, count, raw_score, pred_leaf, 0, block.n_rows),
+                lambda block, part: evaluate(
+                    block, part, first, count, raw_score, pred_leaf, 0, block.n_rows, *early_stop
+                ),
                 n_threads,
             )
             return
         if rows.n_rows < MIN_ROWS and (n_threads is None or resolve_n_threads(n_threads)):
             # What run_in_threads would do, sooner.
-            evaluate(rows, out, first, count, raw_score, pred_leaf, 0, rows.n_rows)
+            evaluate(rows, out, first, count, raw_score, pred_leaf, 0, rows.n_rows, *early_stop)
             return
 
         def work(start: int, stop: int) -> None:
-            evaluate(rows, out, first, count, raw_score, pred_leaf, start, stop)
+            evaluate(rows, out, first, count, raw_score, pred_leaf, start, stop, *early_stop)
 
         run_in_threads(work, rows.n_rows, n_threads)
 
