@@ -30,7 +30,7 @@ LAYERS = [
     {"_engine", "inputs", "_parameters"},
     {"model"},
     {"__init__"},
-    {"serving"},
+    {"serving", "sklearn"},
     {"transform"},
     {"cli"},
     {"__main__"},
