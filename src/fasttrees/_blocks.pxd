@@ -127,7 +127,7 @@ cdef inline void add_trees_until_decided(
 cdef inline void stop_rows(
     Plan plan, const Job* job, Scratch* scratch, Block* block, Py_ssize_t start, bint all_rows
 ) noexcept nogil:
-    """Write the scores of rows that stop; move the others together when half of the work would be for nothing."""
+    """Write the scores of rows that stop; move the others together when a quarter of the work would be for nothing."""
     cdef double* margins = scratch.values
     cdef int32_t* places = scratch.leaves
     cdef int32_t place
@@ -152,7 +152,7 @@ cdef inline void stop_rows(
             block.scores[class_number * BLOCK + place] = NAN  # decided by nothing any more, whatever is added
         block.rows[place] = -1
     block.n_left -= n
-    if block.n_left and (block.n_left + LANES - 1) // LANES <= (block.width + LANES - 1) // LANES // 2:
+    if block.n_left and (block.n_left + LANES - 1) // LANES <= (block.width + LANES - 1) // LANES * 3 // 4:
         keep_rows(plan, block, job.n_classes)
 
 
