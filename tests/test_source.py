@@ -19,7 +19,7 @@ LAYERS = [
     {"errors", "_decimals", "_lines", "_cpu", "_heap", "_checksum"},
     {"_numbers", "_short_numbers", "_threads", "_delimiters", "_header", "_classes", "_in_order", "_output"},
     {"_cells", "_cursor", "_rows", "_objective", "_format"},
-    {"_forest"},
+    {"_forest", "_arrow"},
     {"_tree_block", "_ranks", "_categories"},
     {"_reader", "_plan", "_row_plan"},
     {"_kernels"},

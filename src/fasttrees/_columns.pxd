@@ -137,15 +137,13 @@ cdef inline void make_strip(
 
 cdef inline void copy_raw(Plan plan, const Rows* rows, double* raw, Py_ssize_t start, int n) noexcept nogil:
     """Copy what linear leaves read, row by row."""
-    cdef const char* row = rows.data + start * rows.row_stride
     cdef size_t slot
     cdef int i
     for i in range(n):
         for slot in range(plan.raw_features.size()):
-            raw[slot] = squash(read_value(rows, row, plan.raw_features[slot]))
+            raw[slot] = squash(read_value(rows, start + i, plan.raw_features[slot]))
         raw[plan.raw_features.size()] = 1.0
         raw += plan.raw_features.size() + 1
-        row += rows.row_stride
 
 
 cdef inline void make_categories(

@@ -185,7 +185,8 @@ cdef class Evaluator:
         if rows.rows.n_columns != self.forest.n_features:
             raise InputError(
                 f"The number of features in data ({rows.rows.n_columns}) is not the same as it was in training data "
-                f"({self.forest.n_features})."
+                f"({self.forest.n_features}).\nYou can set ``predict_disable_shape_check=true`` to discard this error, "
+                "but please be aware what you are doing."
             )
         if not (0 <= first_iteration and 0 <= n_iterations
                 and (<int64_t> first_iteration + n_iterations) * self.forest.n_classes <= self.forest.tree_count()):
@@ -279,7 +280,9 @@ cdef class RowScorer:
                 scores = <double*> PyMem_Malloc(job.n_classes * sizeof(double))
                 if scores == NULL:
                     raise MemoryError("no memory for the scores of one row")
-            job.rows = Rows(<const char*> view.buf, 1, n_features, view.len, sizeof(double), False)
+            job.rows.n_rows, job.rows.n_columns = 1, n_features
+            job.rows.data = <const char*> view.buf
+            job.rows.row_stride, job.rows.column_stride = view.len, sizeof(double)
             job.scores = scores
             self.evaluator.run(&job, 0, 1)
             if job.n_classes == 1:

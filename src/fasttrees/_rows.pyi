@@ -1,5 +1,7 @@
 """Types of the compiled module."""
 
+from collections.abc import Set
+
 from typing_extensions import Buffer
 
 class RowBuffer:
@@ -8,3 +10,6 @@ class RowBuffer:
     def n_rows(self) -> int: ...
     @property
     def n_columns(self) -> int: ...
+
+class ColumnRows(RowBuffer):
+    def __init__(self, columns: list[Buffer | None], n_rows: int, codes: Set[int] = ...) -> None: ...

@@ -45,7 +45,6 @@ cdef inline bint walk_rows(
     cdef double* values = NULL  # for linear leaves
     cdef uint8_t* columns = on_stack
     cdef size_t n_values = forest.n_features if forest.linear_constant.size() else 0
-    cdef const char* row = job.rows.data + start * job.rows.row_stride
     cdef int64_t first, last
     cdef Py_ssize_t i
     cdef int32_t feature
@@ -56,9 +55,9 @@ cdef inline bint walk_rows(
         values = <double*> memory
         columns = <uint8_t*> memory + n_values * sizeof(double)
     for i in range(start, stop):
-        fill_row(forest, plan, &job.rows, row, columns)
+        fill_row(forest, plan, &job.rows, i, columns)
         for feature in range(<int32_t> n_values):
-            values[feature] = squash(read_value(&job.rows, row, feature))
+            values[feature] = squash(read_value(&job.rows, i, feature))
         if job.leaves == NULL:
             memset(job.scores + i * job.n_classes, 0, job.n_classes * sizeof(double))
         first = job.first_tree
@@ -70,13 +69,12 @@ cdef inline bint walk_rows(
             first = last
         if job.leaves == NULL:
             finish_scores(objective, job, i, 1)
-        row += job.rows.row_stride
     PyMem_RawFree(memory)
     return True
 
 
 cdef inline void fill_row(
-    Forest forest, RowPlan plan, const Rows* rows, const char* row, uint8_t* columns
+    Forest forest, RowPlan plan, const Rows* rows, Py_ssize_t row, uint8_t* columns
 ) noexcept nogil:
     """Make the bytes that the splits look at: ranks, and the outcomes of categorical splits."""
     cdef size_t i

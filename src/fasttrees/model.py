@@ -102,7 +102,7 @@ class Model:
 
     def predict(
         self,
-        data: np.ndarray | list[Any],
+        data: Any,
         start_iteration: int = 0,
         num_iteration: int | None = None,
         raw_score: bool = False,
@@ -118,9 +118,10 @@ class Model:
 
         Parameters
         ----------
-        data : numpy.ndarray or list of lists, shape (n_rows, n_features)
+        data : numpy.ndarray, list of lists, pandas.DataFrame or Arrow table, shape (n_rows, n_features)
             NaN is a missing value. float32 and float64 arrays of any memory order are read in place; other types are
-            converted to float32 first, as LightGBM does.
+            converted to float32 first, as LightGBM does. Columns of data frames and of Arrow tables (anything with
+            ``__arrow_c_stream__`` or ``__arrow_c_array__``: pyarrow, polars) are read in place: docs/compatibility.md.
         start_iteration : int, default 0
             The first iteration to use; below 0 counts as 0.
         num_iteration : int or None, default None

@@ -1,7 +1,5 @@
 """Each kind of array and list gives the bits, the shape and the kind of error that LightGBM gives for it."""
 
-import contextlib
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 
 import fasttrees
+from tests.outcomes import outcome
 
 MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
@@ -59,17 +58,6 @@ INPUTS: dict[str, Any] = {
     "structured": np.zeros(3, dtype=[("a", "f8"), ("b", "f8")]),
     "bytes objects": np.array([[b"1", b"2", b"3", b"4", b"5"]]),
 }
-
-
-def outcome(predict: Any, data: Any, **arguments: Any) -> Any:
-    """The result's dtype, shape and bytes, or what kind of error came."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
-        warnings.simplefilter("ignore")
-        try:
-            result = predict(data, **arguments)
-        except (ValueError, TypeError, lightgbm.basic.LightGBMError) as error:
-            return TypeError if isinstance(error, TypeError) else ValueError
-    return result.dtype, result.shape, result.tobytes()
 
 
 @pytest.mark.parametrize("kind", INPUTS)

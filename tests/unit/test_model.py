@@ -139,13 +139,13 @@ def test_memory_orders_strides_and_read_only_rows(model: fasttrees.Model, rows: 
 )
 def test_rows_that_cannot_be_scored(model: fasttrees.Model, data: object, problem: str) -> None:
     with pytest.raises(fasttrees.InputError, match=problem):
-        model.predict(data)  # type: ignore[arg-type]
+        model.predict(data)
 
 
 @pytest.mark.parametrize("data", [None, 5, "rows.csv", ((1.0,) * 5,), {"a": 1}, b"12345", memoryview(bytes(40))])
 def test_other_types_are_refused(model: fasttrees.Model, data: object) -> None:
     with pytest.raises(fasttrees.InputTypeError, match="Cannot predict data for type"):
-        model.predict(data)  # type: ignore[arg-type]
+        model.predict(data)
 
 
 @pytest.mark.parametrize("n_threads", [0, -1, 1.0, "2", True])

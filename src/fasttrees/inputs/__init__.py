@@ -13,7 +13,9 @@ from numpy import empty, ndarray
 
 from fasttrees._rows import RowBuffer
 from fasttrees.inputs.arrays import empty_leaves, empty_scores, rows_of_array
+from fasttrees.inputs.arrow import is_arrow, rows_of_arrow
 from fasttrees.inputs.blocks import BlockRows, run_blocks
+from fasttrees.inputs.frames import is_frame, rows_of_frame
 
 __all__ = ["Columns", "Wishes", "as_rows", "empty", "empty_leaves", "empty_scores", "ndarray", "run_blocks"]
 
@@ -62,4 +64,9 @@ def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRow
     """
     if isinstance(data, (str, os.PathLike)):
         pass  # SEAM sparse: files.py
-    return rows_of_array(data)  # SEAMS columns, sparse: frames.py, arrow.py, sparse.py, sequence.py
+    if is_frame(data):
+        return rows_of_frame(data, columns, wishes)
+    if is_arrow(data):
+        return rows_of_arrow(data, columns, wishes)
+    # SEAM sparse: sparse.py, sequence.py
+    return rows_of_array(data, columns.n_features if wishes.predict_disable_shape_check else None)

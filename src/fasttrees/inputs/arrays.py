@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fasttrees._rows import RowBuffer
+from fasttrees._rows import ColumnRows, RowBuffer
 from fasttrees.errors import InputError, InputTypeError
 
 __all__ = ["empty_leaves", "empty_scores", "rows_of_array"]
@@ -18,12 +18,14 @@ __all__ = ["empty_leaves", "empty_scores", "rows_of_array"]
 READ_IN_PLACE = (np.dtype(np.float64), np.dtype(np.float32))  # native byte order, so other orders compare unequal
 
 
-def rows_of_array(data: Any) -> RowBuffer:
+def rows_of_array(data: Any, width: int | None = None) -> RowBuffer:
     """Take rows from a numpy array or a list of lists, without a copy where the values need no conversion.
 
     Parameters
     ----------
     data : numpy.ndarray or list, shape (n_rows, n_columns)
+    width : int or None
+        How many columns to give the rows: further ones are left out, missing ones are zeros; None: those of the data.
 
     Raises
     ------
@@ -50,7 +52,11 @@ def rows_of_array(data: Any) -> RowBuffer:
             raise InputError(f"cannot convert data of type {data.dtype} to float32: {error}") from error
     elif not data.flags.aligned:
         data = data.copy()
-    return RowBuffer(data)
+    if width is None or width == data.shape[1]:
+        return RowBuffer(data)
+    if width < data.shape[1]:
+        return RowBuffer(data[:, :width])
+    return ColumnRows([*data.T, *[None] * (width - data.shape[1])], len(data))
 
 
 def empty_scores(n_rows: int, n_classes: int) -> np.ndarray:
