@@ -89,6 +89,7 @@ cdef class ArrowRows(ColumnRows):
             self.find_kinds(<ArrowSchema*> PyCapsule_GetPointer(schema, b"arrow_schema"))
             self.take_array(<ArrowArray*> PyCapsule_GetPointer(batch, b"arrow_array"), n_columns)
         self.finish(n_columns if n_columns >= 0 else <Py_ssize_t> self.kinds.size())
+        self.rows.keeps_tiny = True  # LightGBM reads Arrow's values without cleaning them
 
     def __dealloc__(self):
         cdef size_t i

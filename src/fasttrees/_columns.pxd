@@ -6,7 +6,7 @@ from fasttrees._categories cimport TILE, CategoricalFeature
 from fasttrees._kernels cimport category_of, fill_column, rank_values
 from fasttrees._plan cimport BLOCK, LANES, MAX_SELECT_LEAVES, N_SLOTS, Plan
 from fasttrees._ranks cimport RankedFeature
-from fasttrees._rows cimport Rows, gather, read_value, squash
+from fasttrees._rows cimport Rows, gather, read_seen
 
 cdef enum:
     GROUP = 8    # features read from the rows at a time: a cache line of doubles
@@ -141,7 +141,7 @@ cdef inline void copy_raw(Plan plan, const Rows* rows, double* raw, Py_ssize_t s
     cdef int i
     for i in range(n):
         for slot in range(plan.raw_features.size()):
-            raw[slot] = squash(read_value(rows, start + i, plan.raw_features[slot]))
+            raw[slot] = read_seen(rows, start + i, plan.raw_features[slot])
         raw[plan.raw_features.size()] = 1.0
         raw += plan.raw_features.size() + 1
 

@@ -14,6 +14,7 @@ from fasttrees._blocks cimport evaluate_blocks
 from fasttrees._forest cimport Forest
 from fasttrees._objective cimport Objective
 from fasttrees._plan cimport Plan
+from fasttrees._ranks cimport tells_tiny_apart
 from fasttrees._row_plan cimport RowPlan
 from fasttrees._rows cimport RowBuffer, Rows, find_rows, format_of, overlap, type_code
 from fasttrees._walk cimport Job, walk_rows
@@ -37,6 +38,8 @@ cdef class Evaluator:
     objective : Objective
     average_output : bool
         Whether the model is a random forest: scores are then divided by the number of iterations before the transform.
+    keeps_tiny : bool, default False
+        Whether trees see values within the zero limit as they are, which only matters to few forests.
     """
 
     cdef readonly Forest forest
@@ -44,11 +47,18 @@ cdef class Evaluator:
     cdef readonly bint average_output
     cdef Plan plan         # made when the first batch needs it
     cdef RowPlan row_plan  # made when the first few rows need it
+    cdef bint keeps_tiny
+    cdef int tells_tiny    # whether it matters; -1 before the first such rows
+    cdef Evaluator tiny    # for such rows, if it matters; made when the first need it
 
-    def __init__(self, Forest forest not None, Objective objective not None, bint average_output):
+    def __init__(
+        self, Forest forest not None, Objective objective not None, bint average_output, bint keeps_tiny=False
+    ):
         self.forest = forest
         self.objective = objective
         self.average_output = average_output
+        self.keeps_tiny = keeps_tiny
+        self.tells_tiny = -1
 
     @property
     def nbytes(self):
@@ -60,6 +70,8 @@ cdef class Evaluator:
             n_bytes += self.row_plan.nbytes
         if self.plan is not None and self.row_plan is not None and self.plan.ranks is self.row_plan.ranks:
             n_bytes -= self.plan.ranks.nbytes
+        if self.tiny is not None:
+            n_bytes += self.tiny.nbytes - self.forest.nbytes
         return n_bytes
 
     def iterations(self, start_iteration, num_iteration):
@@ -97,7 +109,7 @@ cdef class Evaluator:
         cdef bint walks = job.rows.n_rows < WALK_ROWS  # not for the last range of a batch: it has its plan
         cdef bint done
         if walks and row_plan is None:
-            row_plan = RowPlan(self.forest)
+            row_plan = RowPlan(self.forest, keeps_tiny=self.keeps_tiny)
             if plan is not None:
                 row_plan.ranks = plan.ranks  # the same numbers: kept once
             self.row_plan = row_plan
@@ -109,7 +121,7 @@ cdef class Evaluator:
                     done = walk_rows(self.forest, row_plan, self.objective, job, start, stop)
         else:
             if plan is None:
-                plan = Plan(self.forest)
+                plan = Plan(self.forest, keeps_tiny=self.keeps_tiny)
                 if row_plan is not None:
                     plan.ranks = row_plan.ranks
                 self.plan = plan
@@ -118,6 +130,19 @@ cdef class Evaluator:
         if not done:
             raise MemoryError("no memory for the scratch of one block of rows")
         return 0
+
+    cdef Evaluator evaluator_for(self, const Rows* rows):
+        """The one whose plans fit these rows."""
+        cdef Evaluator tiny = self.tiny
+        if self.keeps_tiny or not rows.keeps_tiny:
+            return self
+        if self.tells_tiny < 0:
+            self.tells_tiny = tells_tiny_apart(self.forest)
+        if not self.tells_tiny:
+            return self
+        if tiny is None:
+            self.tiny = tiny = Evaluator(self.forest, self.objective, self.average_output, True)
+        return tiny
 
     def score_few(self, data, empty, start_iteration, num_iteration, bint raw_score):
         """Score a few rows, sooner than :meth:`evaluate`; None if these are not few rows that can be read in place.
@@ -182,6 +207,7 @@ cdef class Evaluator:
         """
         cdef Job job
         cdef Py_buffer view
+        cdef Evaluator evaluator = self.evaluator_for(&rows.rows)
         if rows.rows.n_columns != self.forest.n_features:
             raise InputError(
                 f"The number of features in data ({rows.rows.n_columns}) is not the same as it was in training data "
@@ -221,7 +247,7 @@ cdef class Evaluator:
                 job.leaves = <int32_t*> view.buf
             else:
                 job.scores = <double*> view.buf
-            self.run(&job, start, stop)
+            evaluator.run(&job, start, stop)
         finally:
             PyBuffer_Release(&view)
 

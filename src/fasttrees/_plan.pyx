@@ -22,8 +22,8 @@ cdef struct Walked:
 cdef class Plan:
     """The evaluation plan of a forest."""
 
-    def __init__(self, Forest forest not None):
-        self.ranks = Ranks(forest)
+    def __init__(self, Forest forest not None, bint keeps_tiny=False):
+        self.ranks = Ranks(forest, keeps_tiny)
         self.categories = Categories(forest)
         self.make_linear_chunks(forest)
         self.order_trees(forest)

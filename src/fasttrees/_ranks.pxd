@@ -37,17 +37,22 @@ cdef struct Ranking:
     int64_t end
     int64_t first_chunk      # into column_of
 
+cdef bint tells_tiny_apart(Forest forest) noexcept
+
 cdef class Ranks:
+    cdef bint keeps_tiny
+    cdef int32_t n_features
     cdef vector[RankedFeature] features
     cdef vector[double] thresholds
     cdef vector[uint32_t] buckets              # by feature and bucket: thresholds in the buckets before
     cdef vector[Column] columns
     cdef const Node* first_node                # of the forest; only while a plan is made, like all below
     cdef vector[uint32_t] node_ranks           # by numerical split: the place of its threshold
-    cdef vector[Ranking] rankings              # by feature
-    cdef vector[uint32_t] column_of            # by feature, way and chunk
+    cdef vector[Ranking] rankings              # by group
+    cdef vector[uint32_t] column_of            # by group, way and chunk
 
     cdef Place place(self, const Node* node) noexcept nogil
+    cdef int32_t group_of(self, const Node* node) noexcept nogil
     cdef forget_places(self)
     cdef find_thresholds(self, Forest forest)
     cdef make_buckets(self, RankedFeature* ranked)

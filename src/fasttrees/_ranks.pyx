@@ -40,6 +40,22 @@ cdef inline double effective_threshold(double threshold) noexcept nogil:
     return threshold
 
 
+cdef bint tells_tiny_apart(Forest forest) noexcept:
+    """Whether a split decides on a tiny value otherwise than on zero, if nobody made it zero."""
+    cdef const Node* node = forest.nodes.data()
+    cdef size_t i
+    for i in range(forest.nodes.size()):
+        if not node.decision & CATEGORICAL and not is_zero_missing(node) \
+                and -ZERO_LIMIT <= node.threshold < ZERO_LIMIT:
+            return True
+        node += 1
+    return False
+
+
+cdef inline bint is_zero_missing(const Node* node) noexcept nogil:
+    return way_of(node.decision) in (1, 2)
+
+
 cdef class ThresholdNumbers:
     """Numbers the different thresholds of all features in the order in which they come."""
     cdef vector[double] thresholds
@@ -97,9 +113,19 @@ cdef void sort_thresholds(vector[pair[double, uint32_t]]& own) noexcept nogil:
 
 
 cdef class Ranks:
-    """Ranks and columns for all numerical splits of a forest."""
+    """Ranks and columns for all numerical splits of a forest.
 
-    def __init__(self, Forest forest not None):
+    Parameters
+    ----------
+    forest : Forest
+    keeps_tiny : bool, default False
+        Whether values within the zero limit are compared as they are. Splits that take them for missing then have
+        thresholds apart from the feature's other splits, because only they may look at a mark instead of a rank.
+    """
+
+    def __init__(self, Forest forest not None, bint keeps_tiny=False):
+        self.keeps_tiny = keeps_tiny
+        self.n_features = forest.n_features
         self.find_thresholds(forest)
         self.make_columns(forest)
 
@@ -114,9 +140,13 @@ cdef class Ranks:
 
     cdef Place place(self, const Node* node) noexcept nogil:
         """Column and rank of a numerical split."""
-        cdef const Ranking* ranking = &self.rankings[node.feature]
+        cdef const Ranking* ranking = &self.rankings[self.group_of(node)]
         cdef uint32_t rank = self.node_ranks[node - self.first_node]
         return Place(self.column_of[chunk_of(ranking[0], way_of(node.decision), rank)], rank % MAX_RANK)
+
+    cdef int32_t group_of(self, const Node* node) noexcept nogil:
+        """Which splits a numerical split shares its thresholds with: those of its feature, or those like it of them."""
+        return node.feature + (self.n_features if self.keeps_tiny and is_zero_missing(node) else 0)
 
     cdef forget_places(self):
         """Free what only :meth:`place` needs."""
@@ -135,33 +165,35 @@ cdef class Ranks:
         cdef vector[vector[pair[double, uint32_t]]] found
         cdef const Node* node
         cdef uint32_t number
+        cdef double threshold
         cdef size_t i
-        cdef int32_t feature
+        cdef int32_t group
         cdef RankedFeature ranked
-        self.rankings.resize(forest.n_features)
+        self.rankings.resize(2 * forest.n_features)
         self.node_ranks.resize(forest.nodes.size())
         self.first_node = forest.nodes.data()
         for i in range(forest.nodes.size()):
             node = &forest.nodes[i]
             if not node.decision & CATEGORICAL:
-                self.node_ranks[i] = numbers.number_of(node.feature, effective_threshold(node.threshold))
-        found.resize(forest.n_features)
+                threshold = node.threshold if self.keeps_tiny else effective_threshold(node.threshold)
+                self.node_ranks[i] = numbers.number_of(self.group_of(node), threshold)
+        found.resize(2 * forest.n_features)
         for number in range(numbers.thresholds.size()):
             found[numbers.features[number]].push_back(pair[double, uint32_t](numbers.thresholds[number], number))
         rank_of_number.resize(numbers.thresholds.size())
-        for feature in range(forest.n_features):
-            own = &found[feature]
+        for group in range(2 * forest.n_features):
+            own = &found[group]
             sort_thresholds(own[0])
-            self.rankings[feature].begin = self.thresholds.size()
+            self.rankings[group].begin = self.thresholds.size()
             for i in range(own.size()):
                 self.thresholds.push_back(own[0][i].first)
                 rank_of_number[own[0][i].second] = i
-            self.rankings[feature].end = self.thresholds.size()
-            if self.rankings[feature].begin < self.rankings[feature].end:
-                ranked.feature = feature
-                ranked.threshold_begin = self.rankings[feature].begin
+            self.rankings[group].end = self.thresholds.size()
+            if self.rankings[group].begin < self.rankings[group].end:
+                ranked.feature = group  # until the columns are made
+                ranked.threshold_begin = self.rankings[group].begin
                 self.make_buckets(&ranked)
-                self.thresholds.resize(self.rankings[feature].end + (<int64_t> 1 << ranked.steps) - 1, INFINITY)
+                self.thresholds.resize(self.rankings[group].end + (<int64_t> 1 << ranked.steps) - 1, INFINITY)
                 self.features.push_back(ranked)
         for i in range(forest.nodes.size()):
             if not forest.nodes[i].decision & CATEGORICAL:
@@ -222,7 +254,7 @@ cdef class Ranks:
         for i in range(forest.nodes.size()):
             node = &forest.nodes[i]
             if not node.decision & CATEGORICAL:
-                ranking = &self.rankings[node.feature]
+                ranking = &self.rankings[self.group_of(node)]
                 self.column_of[chunk_of(ranking[0], way_of(node.decision), self.node_ranks[i])] = 1
         for i in range(self.features.size()):
             ranked = &self.features[i]
@@ -243,6 +275,7 @@ cdef class Ranks:
                             Column(chunk * MAX_RANK, default_rank, default_rank if way in (1, 2) else zero_rank)
                         )
             ranked.column_end = self.columns.size()
+            ranked.feature %= self.n_features
 
 
 cdef inline uint32_t rank_of(const double* begin, const double* end, double value) noexcept nogil:

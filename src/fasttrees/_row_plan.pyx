@@ -10,10 +10,10 @@ from fasttrees._ranks cimport Place, Ranks
 cdef class RowPlan:
     """The walking plan of a forest: every split looks at one byte of a row, as in the plan for batches."""
 
-    def __init__(self, Forest forest not None):
+    def __init__(self, Forest forest not None, bint keeps_tiny=False):
         cdef Py_ssize_t tree
         cdef int64_t n_leaves = 1
-        self.ranks = Ranks(forest)
+        self.ranks = Ranks(forest, keeps_tiny)
         self.categories = Categories(forest)
         self.sets_of_splits(forest)
         self.categories.make_classes(forest)

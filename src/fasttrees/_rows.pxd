@@ -52,6 +52,7 @@ cdef struct Rows:
     Layout layout
     Py_ssize_t n_rows
     Py_ssize_t n_columns
+    bint keeps_tiny           # whether LightGBM's trees see values within the zero limit as they are
     # Of a table.
     const char* data
     Py_ssize_t row_stride     # bytes
@@ -81,7 +82,7 @@ cdef class ColumnRows(RowBuffer):
 
 
 cdef inline double squash(double value) noexcept nogil:
-    """LightGBM makes values within the zero limit +0.0 before its trees see them."""
+    """LightGBM makes values within the zero limit +0.0 before its trees see them, of most kinds of rows."""
     return 0.0 if fabs(value) <= ZERO_LIMIT else value
 
 
@@ -191,6 +192,12 @@ cdef inline double read_value(const Rows* rows, Py_ssize_t row, int32_t column) 
         return (<const float*> (rows.data + row * rows.row_stride + column * rows.column_stride))[0]
     gather_cells(rows, row, 1, &column, 1, &value, 1)
     return value
+
+
+cdef inline double read_seen(const Rows* rows, Py_ssize_t row, int32_t column) noexcept nogil:
+    """The value as LightGBM's trees see it."""
+    cdef double value = read_value(rows, row, column)
+    return value if rows.keeps_tiny else squash(value)
 
 
 ctypedef fused Real:

@@ -14,7 +14,7 @@ from fasttrees._kernels cimport category_of, is_in_set
 from fasttrees._objective cimport Objective
 from fasttrees._ranks cimport MAX_RANK, Column, RankedFeature, Ranks, bucket_of
 from fasttrees._row_plan cimport LEAF_RANK, RowPlan, Step
-from fasttrees._rows cimport ZERO_LIMIT, Rows, read_value, squash
+from fasttrees._rows cimport ZERO_LIMIT, Rows, read_seen, read_value
 
 cdef enum:
     GROUP = 8             # trees walked at a time
@@ -57,7 +57,7 @@ cdef inline bint walk_rows(
     for i in range(start, stop):
         fill_row(forest, plan, &job.rows, i, columns)
         for feature in range(<int32_t> n_values):
-            values[feature] = squash(read_value(&job.rows, i, feature))
+            values[feature] = read_seen(&job.rows, i, feature)
         if job.leaves == NULL:
             memset(job.scores + i * job.n_classes, 0, job.n_classes * sizeof(double))
         first = job.first_tree
@@ -99,7 +99,8 @@ cdef inline void fill_ranks(Ranks ranks, const RankedFeature* ranked, double val
     for step in range(ranked.steps - 1, -1, -1):
         rank += <uint32_t> (not value <= thresholds[rank + (1 << step) - 1]) << step
     for number in range(ranked.column_begin, ranked.column_end):
-        place = rank if fabs(value) > ZERO_LIMIT else column.nan_rank if isnan(value) else column.zero_rank
+        place = rank if fabs(value) > ZERO_LIMIT else column.nan_rank if isnan(value) \
+            else column.zero_rank if ranked.marks_zeros else rank
         place = place - column.first_rank if place > column.first_rank else 0
         columns[number] = place if place < MAX_RANK else MAX_RANK
         column += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
+from tests.builders import ZERO_LIMIT, Tree, model_text, neighbours
 from tests.outcomes import outcome
 
 pa = pytest.importorskip("pyarrow")
@@ -182,3 +184,42 @@ def test_pyarrow_is_not_imported() -> None:
         [sys.executable, "-c", code, MODELS / "numerical.txt"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "(2,) False\n"
+
+
+TINY = [
+    0.0, -0.0, 5e-324, -5e-324, 1e-36, -1e-36, *neighbours([-ZERO_LIMIT, ZERO_LIMIT]), 1.0, -1.0, float("nan"),
+]  # fmt: skip
+
+
+def test_tiny_values_are_kept() -> None:
+    """LightGBM reads Arrow's values as they are, where it makes those of other tables zero: both at once compare.
+
+    Splits on one feature that treat missing values in every way, with every threshold near zero.
+    """
+    trees = [
+        Tree([1.0 * 2**number, 3.0 * 2**number, 9.0 * 2**number], [0, 0], [threshold, 1e-36], [decision, other], *CHAIN)
+        for number, (threshold, decision, other) in enumerate(product(TINY[:-3], range(0, 12, 2), (2, 6)))
+    ]
+    values = np.repeat(TINY, 90)
+    for text in (*(model_text([tree], 1) for tree in trees), model_text(trees[:20], 1), LINEAR):
+        booster, model = lightgbm.Booster(model_str=text), fasttrees.loads(text)
+        for n_rows in (len(values), 1, 5):
+            for rows in (values[:n_rows], values[::-1][:n_rows].copy(), np.array(TINY)[:n_rows]):
+                table = pa.table({"a": rows})
+                for output in OUTPUTS[:3]:
+                    assert outcome(model.predict, table, **output) == outcome(booster.predict, table, **output)
+                    dense = rows[:, None]
+                    assert outcome(model.predict, dense, **output) == outcome(booster.predict, dense, **output)
+
+
+CHAIN: Any = ([1, -1], [-3, -2])
+LINEAR = model_text(
+    [
+        Tree(
+            [1.0, 2.0], [0], [0.5], [0], [-1], [-2],
+            more={"is_linear": [1], "leaf_const": [0.0, 0.0], "num_features": [1, 1], "leaf_features": [0, 0],
+                  "leaf_coeff": [3.0, 2.0]},
+        )
+    ],
+    1,
+)  # fmt: skip
