@@ -39,6 +39,7 @@ def kinds_of(rows: np.ndarray) -> dict[str, tuple[Any, int]]:
         name: np.nan_to_num(values).astype(TYPES[number % len(TYPES)])
         for number, (name, values) in enumerate(columns.items())
     }
+    nullable = pd.DataFrame(columns).astype("Float64")
     missing = np.random.default_rng(0).random(len(rows)) < 0.1
     nulls = pa.table({name: pa.array(values, mask=missing) for name, values in columns.items()})
     table = pa.table(columns)
@@ -51,7 +52,7 @@ def kinds_of(rows: np.ndarray) -> dict[str, tuple[Any, int]]:
         "pandas, rows together": (pd.DataFrame(rows), plain),
         "pandas, columns together": (pd.DataFrame(columns), plain),
         "pandas, several types": (pd.DataFrame(several), mixed),
-        "pandas, nullable": (pd.DataFrame(columns).astype("Float64").mask(np.tile(missing[:, None], rows.shape[1])), plain),
+        "pandas, nullable": (nullable.mask(np.repeat(missing[:, None], rows.shape[1], axis=1)), plain),
         "polars": (pl.DataFrame(columns), plain),
         "pyarrow": (table, plain),
         "pyarrow, 10% null": (nulls, plain),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import subprocess
 import sys
 from itertools import product
@@ -223,3 +225,56 @@ LINEAR = model_text(
     ],
     1,
 )  # fmt: skip
+
+
+def test_memory_is_given_back() -> None:
+    """Of batches that were scored, and of those that were refused."""
+    before = pa.total_allocated_bytes()
+    for column in ([1.0, None, 2.0], ["a", None, "b"]):
+        parts = [pa.table({name: pa.array(column) for name in "abcde"}) for _ in range(3)]
+        with contextlib.suppress(fasttrees.InputError):
+            OURS["numerical"].predict(pa.concat_tables(parts))
+        with contextlib.suppress(fasttrees.InputError):
+            OURS["numerical"].predict(Array(parts[0].to_batches()[0]))
+        del parts
+    assert pa.total_allocated_bytes() == before
+
+
+# Places of the fields of Arrow's C structure, each of eight bytes.
+LENGTH, OFFSET, N_BUFFERS, N_CHILDREN, BUFFERS, CHILDREN = 0, 2, 3, 4, 5, 6
+
+
+@pytest.mark.parametrize(
+    ("of_child", "field", "value"),
+    [
+        (False, LENGTH, -1),
+        (False, LENGTH, 4),
+        (False, OFFSET, 1),
+        (False, OFFSET, -1),
+        (False, N_CHILDREN, 4),
+        (True, LENGTH, 2),
+        (True, OFFSET, -1),
+        (True, N_BUFFERS, 1),
+        (True, BUFFERS, None),
+    ],
+)
+def test_broken_arrays(of_child: bool, field: int, value: int | None) -> None:
+    """What a faulty producer could give is refused before it is read."""
+    capsules = table_of(pa.array([1.0, 2.0, 3.0])).to_batches()[0].__arrow_c_array__()
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    struct = ctypes.cast(pointer(capsules[1], b"arrow_array"), ctypes.POINTER(ctypes.c_int64))
+    if of_child:
+        children = ctypes.cast(struct[CHILDREN], ctypes.POINTER(ctypes.POINTER(ctypes.c_int64)))
+        struct = children[1]
+    if value is None:  # no values
+        struct, field, value = ctypes.cast(struct[BUFFERS], ctypes.POINTER(ctypes.c_int64)), 1, 0
+    kept, struct[field] = struct[field], value
+
+    class Broken:
+        def __arrow_c_array__(self) -> Any:
+            return capsules
+
+    with pytest.raises(fasttrees.InputError, match="expected an Arrow"):
+        OURS["numerical"].predict(Broken())
+    assert kept != value

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fasttrees._rows import ColumnRows
+from fasttrees._rows import ColumnRows, RowBuffer
 from fasttrees.errors import InputError, InputTypeError
+from fasttrees.inputs.arrays import rows_of_array
 
 if TYPE_CHECKING:
     from fasttrees.inputs import Columns, Wishes
 
 __all__ = ["is_frame", "rows_of_frame"]
+
+FEW_ROWS = 1024  # of numpy's types: to copy so many takes less time than to ask pandas for every column
 
 
 def is_frame(data: Any) -> bool:
@@ -26,8 +29,8 @@ def is_frame(data: Any) -> bool:
     return frame is not None and isinstance(data, frame)
 
 
-def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> ColumnRows:
-    """Take rows from a data frame of pandas; columns of numpy's own types are read in place.
+def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> RowBuffer:
+    """Take rows from a data frame of pandas; columns of numpy's own types are read in place, or few rows copied.
 
     Parameters
     ----------
@@ -56,14 +59,17 @@ def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> ColumnRows:
             "train and valid dataset categorical_feature do not match. "
             f"(expected {len(known)} category columns, got {len(coded)})"
         )
-    check_types(frame, pandas, dtypes, set(coded))
+    check_types(frame, pandas, dtypes, {dtypes[number] for number in range(len(dtypes)) if number not in coded})
+    width = columns.n_features if wishes.predict_disable_shape_check else None
+    if len(frame) < FEW_ROWS and all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return rows_of_array(frame.to_numpy(np.float64), width)
     categories = dict(zip(coded, known if known is not None else [None] * len(coded), strict=True))
-    width = columns.n_features if wishes.predict_disable_shape_check else len(dtypes)
-    values: list[Any] = [None] * max(width - len(dtypes), 0)
-    values[:0] = [
+    values: list[Any] = [
         codes_of(series.array, categories[number]) if number in categories else values_of(series)
-        for number, (_, series) in zip(range(width), frame.items(), strict=False)
+        for number, (_, series) in zip(range(len(dtypes) if width is None else width), frame.items(), strict=False)
     ]
+    if width is not None:
+        values += [None] * (width - len(values))
     return ColumnRows(values, len(frame), frozenset(coded))
 
 
@@ -78,22 +84,30 @@ def check_names(names: list[str], expected: list[str]) -> None:
             raise InputError(f"Expected '{wanted}' at position {position} but found '{name}'")
 
 
-def check_types(frame: Any, pandas: Any, dtypes: list[Any], coded: set[int]) -> None:
-    """Refuse columns that are no numbers; those that Arrow keeps are numbers if Arrow's type is one."""
+def check_types(frame: Any, pandas: Any, dtypes: list[Any], own: set[Any]) -> None:
+    """Refuse columns that are no numbers; those that Arrow keeps are numbers if Arrow's type is one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    pandas : module
+    dtypes : list of numpy's and pandas' dtypes
+        By column.
+    own : set of them
+        Those of all columns but categories.
+    """
     arrow = getattr(pandas, "ArrowDtype", ())
-    own = [(number, dtype) for number, dtype in enumerate(dtypes) if number not in coded]
     try:
-        np.result_type(np.float32, *(dtype.type for _, dtype in own if not isinstance(dtype, arrow)))
+        np.result_type(np.float32, *(dtype.type for dtype in own if not isinstance(dtype, arrow)))
     except TypeError as error:
         raise InputTypeError(f"pandas dtypes must be int, float or bool: {error}") from error
-    refused = [
-        f"{frame.columns[number]}: {dtype}"
-        for number, dtype in own
-        if not (dtype.kind in "iufb" if isinstance(dtype, arrow) else is_number(dtype.type))
-    ]
+    refused = {
+        dtype for dtype in own if not (dtype.kind in "iufb" if isinstance(dtype, arrow) else is_number(dtype.type))
+    }
     if refused:
+        fields = [f"{name}: {dtype}" for name, dtype in zip(frame.columns, dtypes, strict=True) if dtype in refused]
         raise InputError(
-            "pandas dtypes must be int, float or bool.\nFields with bad pandas dtypes: " + ", ".join(refused)
+            "pandas dtypes must be int, float or bool.\nFields with bad pandas dtypes: " + ", ".join(fields)
         )
 
 
