@@ -6,7 +6,7 @@ from fasttrees._categories cimport TILE, CategoricalFeature
 from fasttrees._kernels cimport category_of, fill_column, rank_values
 from fasttrees._plan cimport BLOCK, LANES, MAX_SELECT_LEAVES, N_SLOTS, Plan
 from fasttrees._ranks cimport RankedFeature
-from fasttrees._rows cimport Rows, gather, read_seen
+from fasttrees._rows cimport Rows, gather, squash
 
 cdef enum:
     GROUP = 8    # features read from the rows at a time: a cache line of doubles
@@ -108,7 +108,7 @@ cdef inline void make_columns(
     for slot in range(plan.categories.features.size()):
         make_categories(plan, rows, scratch.values, block, start, n, slot)
     if plan.linear_chunks.size():
-        copy_raw(plan, rows, block.raw, start, n)
+        copy_raw(plan, rows, scratch.values, block.raw, start, n)
 
 
 cdef inline void make_strip(
@@ -135,15 +135,18 @@ cdef inline void make_strip(
             ranked += 1
 
 
-cdef inline void copy_raw(Plan plan, const Rows* rows, double* raw, Py_ssize_t start, int n) noexcept nogil:
+cdef inline void copy_raw(
+    Plan plan, const Rows* rows, double* values, double* raw, Py_ssize_t start, int n
+) noexcept nogil:
     """Copy what linear leaves read, row by row."""
-    cdef size_t slot
+    cdef size_t slot, n_slots = plan.raw_features.size(), width = n_slots + 1
     cdef int i
+    for slot in range(n_slots):
+        gather(rows, start, n, &plan.raw_features[slot], 1, values, BLOCK)
+        for i in range(n):
+            raw[i * width + slot] = values[i] if rows.keeps_tiny else squash(values[i])
     for i in range(n):
-        for slot in range(plan.raw_features.size()):
-            raw[slot] = read_seen(rows, start + i, plan.raw_features[slot])
-        raw[plan.raw_features.size()] = 1.0
-        raw += plan.raw_features.size() + 1
+        raw[i * width + n_slots] = 1.0
 
 
 cdef inline void make_categories(
