@@ -16,6 +16,8 @@ from fasttrees.inputs.arrays import empty_leaves, empty_scores, rows_of_array
 from fasttrees.inputs.arrow import is_arrow, rows_of_arrow
 from fasttrees.inputs.blocks import BlockRows, run_blocks
 from fasttrees.inputs.frames import is_frame, rows_of_frame
+from fasttrees.inputs.sequences import array_of_object
+from fasttrees.inputs.sparse import is_sparse, rows_of_sparse
 
 __all__ = ["Columns", "Wishes", "as_rows", "empty", "empty_leaves", "empty_scores", "ndarray", "run_blocks"]
 
@@ -66,7 +68,10 @@ def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRow
         pass  # SEAM sparse: files.py
     if is_frame(data):
         return rows_of_frame(data, columns, wishes)
+    if is_sparse(data):
+        return rows_of_sparse(data, columns.n_features, checks_shape=not wishes.predict_disable_shape_check)
     if is_arrow(data):
         return rows_of_arrow(data, columns, wishes)
-    # SEAM sparse: sparse.py, sequence.py
+    if not isinstance(data, (ndarray, list)):
+        data = array_of_object(data)
     return rows_of_array(data, columns.n_features if wishes.predict_disable_shape_check else None)

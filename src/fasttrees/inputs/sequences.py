@@ -1,0 +1,41 @@
+"""Objects of no kind that has a module here: LightGBM's ``Sequence``, Series, buffers, whatever numpy can read.
+
+LightGBM makes a sparse matrix of them, so they must hold float32 or float64; one dimension is one row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fasttrees.errors import InputTypeError
+from fasttrees.inputs.arrays import READ_IN_PLACE
+
+__all__ = ["array_of_object"]
+
+
+def array_of_object(data: Any) -> np.ndarray:
+    """Turn an object into an array of rows.
+
+    Parameters
+    ----------
+    data : object
+        Tuples are refused: scipy, and so LightGBM, would take one of two numbers for the shape of an empty matrix.
+
+    Raises
+    ------
+    InputTypeError
+        If numpy cannot read it, or reads something else than rows of float32 or float64.
+    """
+    name = type(data).__name__
+    try:
+        array = np.atleast_2d(np.asarray(() if isinstance(data, tuple) else data))
+    except Exception as error:
+        raise InputTypeError(f"Cannot predict data for type {name}: {error}") from error
+    if isinstance(data, tuple) or array.ndim != 2 or array.dtype not in READ_IN_PLACE:
+        raise InputTypeError(
+            f"Cannot predict data for type {name}: expected a numpy.ndarray, a list of lists, a data frame, a sparse "
+            "matrix, the path of a file, or an object that numpy reads as rows of float32 or float64"
+        )
+    return array
