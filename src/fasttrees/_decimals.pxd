@@ -162,5 +162,6 @@ cdef extern from *:
     """
     bint quick_double "fasttrees_quick"(
         const char* begin, const char* end, double* value, const char** stop) noexcept nogil
+    const double* EXACT_TENS "fasttrees_exact_tens"  # to the power of 22
     bint word_to_int32 "fasttrees_word<int32_t>"(const char* at, const char* stop, int32_t* value) noexcept nogil
     bint word_to_uint32 "fasttrees_word<uint32_t>"(const char* at, const char* stop, uint32_t* value) noexcept nogil

@@ -3,7 +3,7 @@
 A block lies column by column, so that the kernels read a feature's values for many rows from one place.
 """
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+    PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t
@@ -27,16 +27,15 @@ cdef struct Order:
     Py_ssize_t flaw       # the first line whose bounds or index is wrong; -1 if none is
     bint is_sorted        # whether no index of a line is below the one before it
     bint repeats          # whether an index of a line equals the one before it
-    bint has_tiny         # whether a value is within the zero limit but not zero
 
 
 cdef inline Order inspect_lines(
     const int64_t* starts, Py_ssize_t n_lines, Py_ssize_t size, const Index* indices, const Item* values, int64_t width
 ) noexcept nogil:
-    cdef Order order = Order(-1, True, False, False)
+    cdef Order order = Order(-1, True, False)
     cdef Py_ssize_t line
     cdef int64_t at
-    cdef bint outside, unsorted = False, repeats = False, tiny = False
+    cdef bint outside, unsorted = False, repeats = False
     for line in range(n_lines):
         if not 0 <= starts[line] <= starts[line + 1] <= size:
             order.flaw = line
@@ -44,29 +43,34 @@ cdef inline Order inspect_lines(
         outside = False
         for at in range(starts[line], starts[line + 1]):
             outside |= not 0 <= indices[at] < width
-            tiny |= (fabs(values[at]) <= ZERO_LIMIT) & (values[at] != 0)
         for at in range(starts[line] + 1, starts[line + 1]):
             unsorted |= indices[at] < indices[at - 1]
             repeats |= indices[at] == indices[at - 1]
         if outside:
             order.flaw = line
             return order
-    order.is_sorted, order.repeats, order.has_tiny = not unsorted, repeats, tiny
+    order.is_sorted, order.repeats = not unsorted, repeats
     return order
 
 
-cdef inline void put_rows(
+cdef inline bint put_rows(
     const int64_t* starts, const Index* indices, const Item* values, Py_ssize_t first, Py_ssize_t last, bint clears,
     Item* block, Py_ssize_t n_columns, Py_ssize_t step,
 ) noexcept nogil:
-    """Write rows of a CSR matrix to a block, or zeros where they were; columns that the block lacks are left out."""
+    """Write rows of a CSR matrix to a block, or zeros where they were; columns that the block lacks are left out.
+
+    Returns whether there are values within the zero limit that are not zero.
+    """
     cdef Py_ssize_t row
     cdef int64_t at
+    cdef bint has_tiny = False
     for row in range(first, last):
         for at in range(starts[row], starts[row + 1]):
             if indices[at] < n_columns:
                 block[indices[at] * step] = 0 if clears else values[at]
+                has_tiny |= (fabs(values[at]) <= ZERO_LIMIT) & (values[at] != 0)
         block += 1
+    return has_tiny
 
 
 cdef inline void put_columns(
@@ -110,8 +114,6 @@ cdef class CompressedMatrix:
         Whether the indices of each line ascend.
     repeats : bool
         If so, whether an index comes twice in a line.
-    has_tiny : bool
-        Whether there are values that LightGBM takes for zero in some of its inputs and not in others.
 
     Raises
     ------
@@ -123,7 +125,7 @@ cdef class CompressedMatrix:
     cdef int n_held
     cdef const int64_t* starts
     cdef bint is_wide, is_float32
-    cdef readonly bint by_rows, is_sorted, repeats, has_tiny
+    cdef readonly bint by_rows, is_sorted, repeats
     cdef readonly Py_ssize_t n_lines, width
 
     def __init__(self, starts, indices, values, Py_ssize_t width, bint by_rows):
@@ -147,7 +149,7 @@ cdef class CompressedMatrix:
                 f"{'row' if by_rows else 'column'} {order.flaw} of the sparse matrix: expected bounds that ascend to "
                 f"at most the number of values, and indices from 0 to {width - 1}"
             )
-        self.is_sorted, self.repeats, self.has_tiny = order.is_sorted, order.repeats, order.has_tiny
+        self.is_sorted, self.repeats = order.is_sorted, order.repeats
 
     def __dealloc__(self):
         cdef int i
@@ -207,7 +209,11 @@ cdef class BlockFiller:
             PyBuffer_Release(&self.view)
 
     def fill(self, Py_ssize_t first, Py_ssize_t last):
-        """Clear the block and write rows `first` to `last` to it."""
+        """Clear the block and write rows `first` to `last` to it.
+
+        Returns whether there are tiny values; LightGBM keeps those of CSR, and takes those of CSC for zeros.
+        """
+        cdef bint has_tiny
         cdef Py_ssize_t n_rows = self.matrix.n_lines if self.matrix.by_rows else self.matrix.width
         if not 0 <= first <= last <= n_rows or last - first > self.step:
             raise InputError(f"no such rows: {first} to {last}")
@@ -215,23 +221,25 @@ cdef class BlockFiller:
         cdef const void* values = self.matrix.views[2].buf
         with nogil:
             if self.matrix.is_wide and self.matrix.is_float32:
-                self.put(<const int64_t*> indices, <const float*> values, first, last)
+                has_tiny = self.put(<const int64_t*> indices, <const float*> values, first, last)
             elif self.matrix.is_wide:
-                self.put(<const int64_t*> indices, <const double*> values, first, last)
+                has_tiny = self.put(<const int64_t*> indices, <const double*> values, first, last)
             elif self.matrix.is_float32:
-                self.put(<const int32_t*> indices, <const float*> values, first, last)
+                has_tiny = self.put(<const int32_t*> indices, <const float*> values, first, last)
             else:
-                self.put(<const int32_t*> indices, <const double*> values, first, last)
+                has_tiny = self.put(<const int32_t*> indices, <const double*> values, first, last)
             self.first, self.last = first, last
+        return has_tiny
 
-    cdef void put(self, const Index* indices, const Item* values, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef bint put(self, const Index* indices, const Item* values, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
         cdef const int64_t* starts = self.matrix.starts
         cdef Item* block = <Item*> self.view.buf
         if self.matrix.by_rows:
             put_rows(starts, indices, values, self.first, self.last, True, block, self.n_columns, self.step)
-            put_rows(starts, indices, values, first, last, False, block, self.n_columns, self.step)
+            return put_rows(starts, indices, values, first, last, False, block, self.n_columns, self.step)
         else:
             put_columns(
                 self.begins.data(), self.ends.data(), starts, indices, values, first, last,
                 first == self.last and self.last > self.first, block, self.n_columns, self.step, self.first,
             )
+        return False

@@ -13,11 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fasttrees
+from tests.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
 from tests.parity.test_inputs import NAMES, REAL, outcome
 
 MODELS = Path(__file__).parent.parent / "models"
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
-STRANGE = [0.0, -0.0, 1.0, -1.0, 2.5, 3.99, 7.0, np.nan, np.inf, -np.inf, 1e300, 1e-30, -1e-30, 0.25, 31.0]
+STRANGE = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    2.5,
+    3.99,
+    7.0,
+    np.nan,
+    np.inf,
+    -np.inf,
+    1e300,
+    1e-30,
+    -1e-30,
+    0.25,
+    31.0,
+    1e-36,
+    -1e-36,
+    1e-45,
+]
 
 
 def both(name: str) -> tuple[Any, Any]:
@@ -159,7 +179,7 @@ OBJECTS: dict[str, Any] = {
     "Sequence": Rows(PLAIN),
     "Sequence of float32": Rows(PLAIN.astype(np.float32)),
     "Sequence of int64": Rows(PLAIN.astype(int)),
-    "Sequence of strange values": Rows(np.array(STRANGE[:10]).reshape(2, 5)),
+    "Sequence of strange values": Rows(np.array(STRANGE[-10:]).reshape(2, 5)),
     "too wide Sequence": Rows(np.ones((2, 6))),
     "no rows": Rows(PLAIN[:0]),
     "with __array__": Holder(),
@@ -203,3 +223,17 @@ def test_tuples_that_scipy_takes_for_a_matrix(data: Any) -> None:
 def test_sparse_without_two_dimensions() -> None:
     with pytest.raises(fasttrees.InputTypeError):
         fasttrees.load(MODELS / "numerical.txt").predict(sp.coo_array(np.ones(5)))
+
+
+@pytest.mark.parametrize("decision", [0, 2, 4, 6, 8, 10])
+@pytest.mark.parametrize("limit", [ZERO_LIMIT, -ZERO_LIMIT, 0.0, 1e-36, -1e-36, 1e-45, -1e-45])
+def test_tiny_values(limit: float, decision: int) -> None:
+    """LightGBM makes them zero in CSC, in CSR not."""
+    text = model_text([one_split(limit, decision), one_split(0.0, 1, categories=[0])], 1)
+    booster, model = lightgbm.Booster(model_str=text), fasttrees.loads(text)
+    for dtype in (np.float64, np.float32):
+        values = as_type(strange_values(), dtype)
+        for kind in (sp.csr_matrix, sp.csc_matrix, sp.coo_array, Rows):
+            data = kind(np.repeat(values, 3)[:, None])
+            for flags in ({}, {"pred_leaf": True}):
+                assert outcome(model.predict, data, **flags) == outcome(booster.predict, data, **flags)

@@ -15,8 +15,9 @@ from fasttrees._rows import RowBuffer
 from fasttrees.inputs.arrays import empty_leaves, empty_scores, rows_of_array
 from fasttrees.inputs.arrow import is_arrow, rows_of_arrow
 from fasttrees.inputs.blocks import BlockRows, run_blocks
+from fasttrees.inputs.files import rows_of_file
 from fasttrees.inputs.frames import is_frame, rows_of_frame
-from fasttrees.inputs.sequences import array_of_object
+from fasttrees.inputs.sequences import rows_of_object
 from fasttrees.inputs.sparse import is_sparse, rows_of_sparse
 
 __all__ = ["Columns", "Wishes", "as_rows", "empty", "empty_leaves", "empty_scores", "ndarray", "run_blocks"]
@@ -65,7 +66,14 @@ def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRow
         Where LightGBM raises ValueError or LightGBMError, and TypeError.
     """
     if isinstance(data, (str, os.PathLike)):
-        pass  # SEAM sparse: files.py
+        return rows_of_file(
+            data,
+            columns.names,
+            columns.label_index,
+            has_header=wishes.data_has_header,
+            precise=wishes.precise_float_parser,
+            checks_shape=not wishes.predict_disable_shape_check,
+        )
     if is_frame(data):
         return rows_of_frame(data, columns, wishes)
     if is_sparse(data):
@@ -73,5 +81,5 @@ def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRow
     if is_arrow(data):
         return rows_of_arrow(data, columns, wishes)
     if not isinstance(data, (ndarray, list)):
-        data = array_of_object(data)
+        return rows_of_object(data, columns.n_features, checks_shape=not wishes.predict_disable_shape_check)
     return rows_of_array(data, columns.n_features if wishes.predict_disable_shape_check else None)

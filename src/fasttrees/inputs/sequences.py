@@ -9,19 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from fasttrees._rows import RowBuffer
 from fasttrees.errors import InputTypeError
 from fasttrees.inputs.arrays import READ_IN_PLACE
 
-__all__ = ["array_of_object"]
+__all__ = ["rows_of_object"]
+
+ZERO_LIMIT = float(np.float32(1e-35))
 
 
-def array_of_object(data: Any) -> np.ndarray:
-    """Turn an object into an array of rows.
+def rows_of_object(data: Any, n_features: int, *, checks_shape: bool = True) -> RowBuffer:
+    """Take rows from an object.
 
     Parameters
     ----------
     data : object
         Tuples are refused: scipy, and so LightGBM, would take one of two numbers for the shape of an empty matrix.
+    n_features : int
+    checks_shape : bool, default True
+        If not, columns that the rows lack are zero, and those beyond `n_features` are left out.
 
     Raises
     ------
@@ -30,7 +36,7 @@ def array_of_object(data: Any) -> np.ndarray:
     """
     name = type(data).__name__
     try:
-        array = np.atleast_2d(np.asarray(() if isinstance(data, tuple) else data))
+        array: Any = np.atleast_2d(np.asarray(() if isinstance(data, tuple) else data))
     except Exception as error:
         raise InputTypeError(f"Cannot predict data for type {name}: {error}") from error
     if isinstance(data, tuple) or array.ndim != 2 or array.dtype not in READ_IN_PLACE:
@@ -38,4 +44,8 @@ def array_of_object(data: Any) -> np.ndarray:
             f"Cannot predict data for type {name}: expected a numpy.ndarray, a list of lists, a data frame, a sparse "
             "matrix, the path of a file, or an object that numpy reads as rows of float32 or float64"
         )
-    return array
+    if not checks_shape:
+        array = np.hstack([array, np.zeros((len(array), n_features), array.dtype)])[:, :n_features]
+    # A sparse matrix keeps these, where an array would have them made zero.
+    has_tiny = bool(((np.abs(array) <= ZERO_LIMIT) & (array != 0)).any())
+    return RowBuffer(array if array.flags.aligned else array.copy(), has_tiny)

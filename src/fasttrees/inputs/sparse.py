@@ -73,8 +73,8 @@ def rows_of_sparse(data: Any, n_features: int, *, checks_shape: bool = True) -> 
         filler = BlockFiller(matrix, block)
 
         def read(first: int, last: int) -> RowBuffer:
-            filler.fill(first, last)
-            return RowBuffer(block.T[: last - first])
+            has_tiny = filler.fill(first, last)
+            return RowBuffer(block.T[: last - first], has_tiny)
 
         return read
 
