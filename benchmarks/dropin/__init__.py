@@ -1,0 +1,1 @@
+"""Times and memory of Model.predict for each kind of input, beside LightGBM."""
