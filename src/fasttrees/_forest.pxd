@@ -43,6 +43,8 @@ cdef class Forest:
     cdef vector[Node] nodes
     cdef vector[int64_t] leaf_begin           # by tree: first leaf; one more entry than trees
     cdef vector[double] leaf_value
+    cdef vector[int32_t] leaf_count           # by leaf, and by node: rows of training that came there, 0 if unknown;
+    cdef vector[int32_t] node_count           # only contributions depend on them
     cdef vector[int64_t] set_begin            # by category set: first word; one more entry than sets
     cdef vector[uint32_t] set_words           # 32 categories a word, lowest bit first
     cdef vector[int64_t] linear_begin         # by tree: first linear leaf (none if the tree is not linear); one more

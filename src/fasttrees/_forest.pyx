@@ -97,6 +97,7 @@ cdef class Forest:
         return (
             self.nodes.capacity() * sizeof(Node)
             + 8 * (self.node_begin.capacity() + self.leaf_begin.capacity() + self.leaf_value.capacity())
+            + 4 * (self.leaf_count.capacity() + self.node_count.capacity())
             + 8 * self.set_begin.capacity() + 4 * self.set_words.capacity()
             + 8 * (self.linear_begin.capacity() + self.linear_constant.capacity() + self.term_begin.capacity())
             + 4 * self.term_feature.capacity() + 8 * self.term_coefficient.capacity()
@@ -115,7 +116,9 @@ cdef class Forest:
     cdef reserve(self, size_t n_leaves):
         """Make room for some leaves and their splits."""
         self.nodes.reserve(n_leaves)
+        self.node_count.reserve(n_leaves)
         self.leaf_value.reserve(n_leaves)
+        self.leaf_count.reserve(n_leaves)
 
     cdef append_all(self, list others):
         """Append the trees of other forests with the same features to this one, which is empty."""
@@ -125,7 +128,9 @@ cdef class Forest:
             n_nodes += other.nodes.size()
             n_leaves += other.leaf_value.size()
         self.nodes.reserve(n_nodes)
+        self.node_count.reserve(n_nodes)
         self.leaf_value.reserve(n_leaves)
+        self.leaf_count.reserve(n_leaves)
         for other in others:
             self.append(other)
         self.shrink()
@@ -140,6 +145,8 @@ cdef class Forest:
         extend_offsets(self.term_begin, other.term_begin)
         extend(self.nodes, other.nodes)
         extend(self.leaf_value, other.leaf_value)
+        extend(self.leaf_count, other.leaf_count)
+        extend(self.node_count, other.node_count)
         extend(self.set_words, other.set_words)
         extend(self.linear_constant, other.linear_constant)
         extend(self.term_feature, other.term_feature)
@@ -155,6 +162,8 @@ cdef class Forest:
         self.nodes.shrink_to_fit()
         self.leaf_begin.shrink_to_fit()
         self.leaf_value.shrink_to_fit()
+        self.leaf_count.shrink_to_fit()
+        self.node_count.shrink_to_fit()
         self.set_begin.shrink_to_fit()
         self.set_words.shrink_to_fit()
         self.linear_begin.shrink_to_fit()
@@ -241,11 +250,13 @@ cdef class Forest:
             raw(self.term_begin)[:raw_size(self.term_begin)],
             raw(self.term_feature)[:raw_size(self.term_feature)],
             raw(self.term_coefficient)[:raw_size(self.term_coefficient)],
+            raw(self.leaf_count)[:raw_size(self.leaf_count)],
+            raw(self.node_count)[:raw_size(self.node_count)],
         )
 
     def __setstate__(self, tuple state):
         cdef bint whole = (
-            len(state) == 11
+            len(state) == 13
             and assign(self.node_begin, <bytes> state[0], len(state[0]))
             and assign(self.nodes, <bytes> state[1], len(state[1]))
             and assign(self.leaf_begin, <bytes> state[2], len(state[2]))
@@ -257,9 +268,11 @@ cdef class Forest:
             and assign(self.term_begin, <bytes> state[8], len(state[8]))
             and assign(self.term_feature, <bytes> state[9], len(state[9]))
             and assign(self.term_coefficient, <bytes> state[10], len(state[10]))
+            and assign(self.leaf_count, <bytes> state[11], len(state[11]))
+            and assign(self.node_count, <bytes> state[12], len(state[12]))
         )
         if not whole:
-            raise ModelFormatError("eleven arrays of whole items", "others")
+            raise ModelFormatError("thirteen arrays of whole items", "others")
         self.check_all()
 
     cdef check_all(self):
@@ -278,6 +291,8 @@ cdef class Forest:
             raise ModelFormatError("offsets for every linear leaf", str(self.term_begin.size()), None, "term_begin")
         if self.term_coefficient.size() != self.term_feature.size():
             raise ModelFormatError("a coefficient for every term", str(self.term_coefficient.size()))
+        if self.leaf_count.size() != self.leaf_value.size() or self.node_count.size() != self.nodes.size():
+            raise ModelFormatError("a count for every leaf and split", "others")
         if self.n_classes < 1 or self.tree_count() % self.n_classes:
             raise ModelFormatError("whole iterations", f"{self.tree_count()} trees for {self.n_classes} classes")
         for i in range(self.term_feature.size()):

@@ -11,7 +11,7 @@ cdef enum:
     INTEGERS
     WORDS
     DOUBLES
-    COUNTS  # numbers that guide the evaluation plan: no prediction depends on them, so any number will do
+    COUNTS  # integers, or any numbers of which the digits in front count, as LightGBM reads integers
     UNUSED  # numbers that predictions do not depend on: counted, not converted
 
 # What the length of a list is.
@@ -62,7 +62,7 @@ cdef class TreeBlock:
     # By key; a key has its numbers in the list of its kind.
     cdef vector[int32_t] integers[N_KEYS]
     cdef vector[uint32_t] words
-    cdef vector[float] counts
+    cdef vector[int64_t] counts[N_KEYS]
     cdef vector[double] doubles[N_KEYS]
     cdef int64_t lengths[N_KEYS]  # -1: the block has no such key
     cdef size_t lines[N_KEYS]
@@ -79,5 +79,6 @@ cdef class TreeBlock:
     cdef int check_lengths(self, int64_t n_leaves, int64_t n_sets) except -1 nogil
     cdef int add_to(self, Forest forest) except -1 nogil
     cdef int add_category_sets(self, Forest forest, int64_t n_sets) except -1 nogil
+    cdef void add_counts(self, int slot, vector[int32_t]& counts, size_t n) noexcept nogil
     cdef int add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets) except -1 nogil
     cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil

@@ -29,7 +29,7 @@ TREE_KEYS = {
     b"right_child": (INTEGERS, SPLITS, True),
     b"leaf_value": (DOUBLES, LEAVES, True),
     b"leaf_weight": (UNUSED, LEAVES, False),
-    b"leaf_count": (UNUSED, LEAVES, False),
+    b"leaf_count": (COUNTS, LEAVES, False),
     b"internal_value": (UNUSED, SPLITS, False),
     b"internal_weight": (UNUSED, SPLITS, False),
     b"internal_count": (COUNTS, SPLITS, False),
@@ -59,16 +59,22 @@ ctypedef fused Number:
     int32_t
     uint32_t
     double
-    float  # a count: the digits that a number begins with
+    int64_t  # a count: the digits that a number begins with, in 32 bits
 
 
-cdef const char* read_count(const char* at, const char* end, float* count) noexcept nogil:
-    """Read the digits that a number begins with, and step over the number; back to `at` if it is none."""
-    cdef double digits = 0.0
-    while at < end and b"0" <= at[0] <= b"9":
-        digits = 10.0 * digits + (at[0] - c"0")
+cdef const char* read_count(const char* at, const char* end, int64_t* count) noexcept nogil:
+    """Read the sign and the digits that a number begins with, and step over it; back to `at` if it is none.
+
+    What 32 bits cannot hold loses its upper bits, as in LightGBM.
+    """
+    cdef uint32_t digits = 0
+    cdef bint is_negative = at < end and at[0] == b"-"
+    if is_negative or (at < end and at[0] == b"+"):
         at += 1
-    count[0] = digits
+    while at < end and b"0" <= at[0] <= b"9":
+        digits = 10 * digits + (at[0] - c"0")
+        at += 1
+    count[0] = <int32_t> (0 - digits if is_negative else digits)
     while at < end and is_of_number(at[0]):
         at += 1
     return at
@@ -87,9 +93,9 @@ cdef inline bint read_word(
     elif Number is uint32_t:
         if not has_room or not word_to_uint32(at, word_end, number):
             status = parse_uint32(at, end, number, &stop)
-    elif Number is float:
+    elif Number is int64_t:
         if has_room and word_to_int32(at, word_end, &count):
-            number[0] = max(count, 0)
+            number[0] = count
         else:
             stop = read_count(at, word_end, number)
     else:
@@ -141,8 +147,8 @@ cdef class TreeBlock:
             self.lengths[slot] = -1
             self.integers[slot].clear()
             self.doubles[slot].clear()
+            self.counts[slot].clear()
         self.words.clear()
-        self.counts.clear()
 
     cdef error(self, int slot, str expected, str got):
         line = self.lines[slot] if self.lengths[slot] >= 0 else None
@@ -187,8 +193,8 @@ cdef class TreeBlock:
             cursor.at = read_numbers[uint32_t](cursor.at, cursor.end, &self.words)
             length = self.words.size()
         elif kind == COUNTS:
-            cursor.at = read_numbers[float](cursor.at, cursor.end, &self.counts)
-            length = self.counts.size()
+            cursor.at = read_numbers[int64_t](cursor.at, cursor.end, &self.counts[slot])
+            length = self.counts[slot].size()
         else:
             cursor.at = count_words(cursor.at, cursor.end, &length)
         if not is_line_end(cursor.at, cursor.end):
@@ -289,6 +295,8 @@ cdef class TreeBlock:
         self.add_nodes(forest, n_leaves - 1, n_sets)
         forest.leaf_value.insert(forest.leaf_value.end(), leaf_value.begin(), leaf_value.end())
         forest.leaf_begin.push_back(forest.leaf_value.size())
+        self.add_counts(LEAF_COUNT, forest.leaf_count, forest.leaf_value.size())
+        self.add_counts(INTERNAL_COUNT, forest.node_count, forest.nodes.size())
         if is_linear:
             self.add_linear_leaves(forest, n_leaves)
         forest.linear_begin.push_back(forest.linear_constant.size())
@@ -317,6 +325,13 @@ cdef class TreeBlock:
             forest.set_begin.push_back(base + boundaries[0][i + 1])
         forest.set_words.insert(forest.set_words.end(), self.words.begin(), self.words.end())
 
+    cdef void add_counts(self, int slot, vector[int32_t]& counts, size_t n) noexcept nogil:
+        """Append a tree's counts, so that there are `n` in all; those that the model has not are 0."""
+        cdef size_t i, first = counts.size()
+        counts.resize(n)
+        for i in range(self.counts[slot].size()):
+            counts[first + i] = <int32_t> self.counts[slot][i]
+
     cdef int add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets) except -1 nogil:
         cdef int64_t i, base = forest.nodes.size(), first_set = forest.set_begin.size() - 1 - n_sets
         cdef const double* thresholds = self.doubles[THRESHOLD].data()
@@ -324,6 +339,7 @@ cdef class TreeBlock:
         cdef const int32_t* left_children = self.integers[LEFT_CHILD].data()
         cdef const int32_t* right_children = self.integers[RIGHT_CHILD].data()
         cdef const int32_t* decisions = self.integers[DECISION_TYPE].data()
+        cdef const int64_t* counts = self.counts[INTERNAL_COUNT].data()
         cdef bint has_decisions = self.lengths[DECISION_TYPE] > 0
         cdef Node* node
         cdef int32_t decision
@@ -348,7 +364,7 @@ cdef class TreeBlock:
                         raise self.error(THRESHOLD, f"a category set below {n_sets}", repr(node.threshold))
                 node.threshold += first_set
             node.decision = decision
-            node.weight = weight_of(self.counts[i]) if self.lengths[INTERNAL_COUNT] > 0 else 0
+            node.weight = weight_of(max(counts[i], 0)) if self.lengths[INTERNAL_COUNT] > 0 else 0
         forest.node_begin.push_back(forest.nodes.size())
 
     cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil:
