@@ -26,7 +26,7 @@ LAYERS = [
     {"_walk", "_columns"},
     {"_linear", "_trees"},
     {"_blocks"},
-    {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows", "_sparse", "_data_file"},
+    {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows", "_sparse", "_data_file", "_contrib"},
     {"_engine", "inputs", "_parameters"},
     {"model"},
     {"__init__"},

@@ -131,7 +131,8 @@ class Model:
         pred_leaf : bool, default False
             Return the number of each row's leaf in each tree instead; wins over `raw_score`.
         pred_contrib : bool, default False
-            Return the features' contributions to each raw score instead (SHAP values); wins over `pred_leaf`.
+            Return the features' contributions to each raw score instead (SHAP values); with `pred_leaf` they are cut to
+            int32, as LightGBM does.
         data_has_header : bool, default False
             Whether the first line of a file holds names.
         validate_features : bool, default False
@@ -179,7 +180,12 @@ class Model:
         n_classes = self._evaluator.forest.n_classes
         early_stop = parameters.early_stop() if self._evaluator.objective.stops_early else (0, 0.0)
         if pred_contrib:
-            raise NotImplementedError  # SEAM contrib
+            if inputs.refuses_contributions(self.parameters):
+                raise InputError("LightGBM finds no contributions for models trained with linear_tree")
+            contrib: np.ndarray = inputs.contributions(
+                data, rows, self._evaluator.forest, (first, count), n_threads, pred_leaf
+            )
+            return contrib
         if not pred_leaf:
             output: np.ndarray = inputs.empty_scores(rows.n_rows, n_classes)
         elif rows.n_rows:

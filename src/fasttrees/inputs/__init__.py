@@ -15,12 +15,24 @@ from fasttrees._rows import RowBuffer
 from fasttrees.inputs.arrays import empty_leaves, empty_scores, rows_of_array
 from fasttrees.inputs.arrow import is_arrow, rows_of_arrow
 from fasttrees.inputs.blocks import BlockRows, run_blocks
+from fasttrees.inputs.contributions import contributions, refuses_contributions
 from fasttrees.inputs.files import rows_of_file
 from fasttrees.inputs.frames import is_frame, rows_of_frame
 from fasttrees.inputs.sequences import rows_of_object
 from fasttrees.inputs.sparse import is_sparse, rows_of_sparse
 
-__all__ = ["Columns", "Wishes", "as_rows", "empty", "empty_leaves", "empty_scores", "ndarray", "run_blocks"]
+__all__ = [
+    "Columns",
+    "Wishes",
+    "as_rows",
+    "contributions",
+    "empty",
+    "empty_leaves",
+    "empty_scores",
+    "ndarray",
+    "refuses_contributions",
+    "run_blocks",
+]
 
 
 class Columns(NamedTuple):
