@@ -7,6 +7,7 @@ from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Rel
 from libc.math cimport fabs, isnan
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memset
 from libcpp.vector cimport vector
 
 from fasttrees._contrib cimport Frame, Path, Stack, add_to_rows, divide_rows, extend_path, find_totals, take_feature
@@ -192,8 +193,7 @@ cdef class Worker:
         while start < stop:
             n = min(self.block_rows, stop - start)
             self.read_columns(rows, start, n)
-            for i in range(start * stride, (start + n) * stride):
-                out[i] = 0.0
+            memset(out + start * stride, 0, n * stride * sizeof(double))
             for i in range(start, start + n):
                 for k in range(n_classes):
                     out[i * stride + k * width + width - 1] = self.model.expected[k]
