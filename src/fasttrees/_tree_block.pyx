@@ -50,6 +50,9 @@ MEASURE_NAMES = {
     LINEAR_TERMS: "linear terms",
 }
 
+cdef enum:
+    ODD_COUNT = 0x100000000  # of a count that is no whole number
+
 cdef TreeKey tree_keys[N_KEYS]  # TREE_KEYS, for use without the GIL
 cdef bytes key_name
 for key_slot, (key_name, (key_kind, key_measure, is_required)) in enumerate(TREE_KEYS.items()):
@@ -59,13 +62,13 @@ ctypedef fused Number:
     int32_t
     uint32_t
     double
-    int64_t  # a count: the digits that a number begins with, in 32 bits
+    int64_t  # a count: the digits that a number begins with, in 32 bits; and ODD_COUNT
 
 
 cdef const char* read_count(const char* at, const char* end, int64_t* count) noexcept nogil:
     """Read the sign and the digits that a number begins with, and step over it; back to `at` if it is none.
 
-    What 32 bits cannot hold loses its upper bits, as in LightGBM.
+    What 32 bits cannot hold loses its upper bits, as in LightGBM; a number that goes on is marked in bit 32.
     """
     cdef uint32_t digits = 0
     cdef bint is_negative = at < end and at[0] == b"-"
@@ -74,7 +77,9 @@ cdef const char* read_count(const char* at, const char* end, int64_t* count) noe
     while at < end and b"0" <= at[0] <= b"9":
         digits = 10 * digits + (at[0] - c"0")
         at += 1
-    count[0] = <int32_t> (0 - digits if is_negative else digits)
+    count[0] = 0 - digits if is_negative else digits
+    if at < end:
+        count[0] |= ODD_COUNT
     while at < end and is_of_number(at[0]):
         at += 1
     return at
@@ -95,7 +100,7 @@ cdef inline bint read_word(
             status = parse_uint32(at, end, number, &stop)
     elif Number is int64_t:
         if has_room and word_to_int32(at, word_end, &count):
-            number[0] = count
+            number[0] = <uint32_t> count
         else:
             stop = read_count(at, word_end, number)
     else:
@@ -331,6 +336,8 @@ cdef class TreeBlock:
         counts.resize(n)
         for i in range(self.counts[slot].size()):
             counts[first + i] = <int32_t> self.counts[slot][i]
+            if self.counts[slot][i] & ODD_COUNT:
+                break  # here LightGBM stops reading
 
     cdef int add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets) except -1 nogil:
         cdef int64_t i, base = forest.nodes.size(), first_set = forest.set_begin.size() - 1 - n_sets
@@ -364,7 +371,7 @@ cdef class TreeBlock:
                         raise self.error(THRESHOLD, f"a category set below {n_sets}", repr(node.threshold))
                 node.threshold += first_set
             node.decision = decision
-            node.weight = weight_of(max(counts[i], 0)) if self.lengths[INTERNAL_COUNT] > 0 else 0
+            node.weight = weight_of(max(<int32_t> counts[i], 0)) if self.lengths[INTERNAL_COUNT] > 0 else 0
         forest.node_begin.push_back(forest.nodes.size())
 
     cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil:

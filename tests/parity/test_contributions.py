@@ -117,6 +117,17 @@ def test_no_counts_give_nan() -> None:
     assert np.isnan(assert_same(text, odd_rows(20))[:, -1]).all()
 
 
+@pytest.mark.parametrize("word", ["1e3", "12.7", "nan", "-5", "+7", "007", "0", "3000000000", "99999999999"])
+@pytest.mark.parametrize("key", ["leaf_count", "internal_count"])
+def test_odd_counts(key: str, word: str) -> None:
+    """Counts are read as LightGBM reads integers, however they are spelt."""
+    tree = with_counts(random_tree(np.random.default_rng(2), 9, 5), list(range(1, 10)))
+    text = re.sub(r"tree_sizes=.*\n", "", model_text([tree], 5))
+    odd = re.sub(rf"({key}=\d+ \d+ )\d+", rf"\g<1>{word}", text)
+    assert odd != text or word == "0"
+    assert_same(odd, odd_rows(20))
+
+
 def test_one_leaf() -> None:
     assert (assert_same(model_text([Tree((1.5,)), Tree((0.25,))], 3), odd_rows(3, 3))[:, -1] == 1.75).all()
 
