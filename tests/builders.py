@@ -220,7 +220,7 @@ def load_builds(text: str | bytes) -> dict[str, fasttrees.Model]:
     model = fasttrees.loads(text)
     evaluator = model._evaluator
     return {
-        build: fasttrees.Model(
+        build: fasttrees.Model._of(
             import_module(f"fasttrees.{build}").Evaluator(
                 evaluator.forest, evaluator.objective, evaluator.average_output
             ),

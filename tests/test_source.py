@@ -31,7 +31,8 @@ LAYERS = [
     {"_parameters"},
 =======
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows"},
-    {"_engine", "inputs"},
+    {"_engine", "inputs", "text"},
+    {"_source"},
     {"_description"},
 >>>>>>> ef224cf (Give a model's facts a module of their own)
     {"model"},

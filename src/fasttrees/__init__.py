@@ -10,6 +10,7 @@ from fasttrees.errors import FastTreesError as FastTreesError
 from fasttrees.errors import InputError as InputError
 from fasttrees.errors import InputTypeError as InputTypeError
 from fasttrees.errors import ModelFormatError as ModelFormatError
+from fasttrees.errors import ModelTextError as ModelTextError
 from fasttrees.model import Model as Model
 from fasttrees.model import load as load
 from fasttrees.model import loads as loads
@@ -23,6 +24,7 @@ __all__ = [
     "InputTypeError",
     "Model",
     "ModelFormatError",
+    "ModelTextError",
     "__version__",
     "load",
     "loads",

@@ -1,12 +1,28 @@
-"""What a model tells of itself."""
+"""What a model tells of itself: facts, and what LightGBM's ``Booster`` tells of its trees.
+
+Facts and leaf values are in memory. What predictions do not need is in the text that the model was read from: a file is
+read again for each question, so that a model that only predicts pays nothing for it.
+"""
 
 from __future__ import annotations
 
+import os
+
+from fasttrees.errors import InputError, ModelTextError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    import numpy as np
+    import pandas as pd
 
     from fasttrees._engine import Evaluator
+    from fasttrees._source import FileSource, TextSource
+    from fasttrees.text import ModelText
+
+    Self = TypeVar("Self", bound="Description")
 
 __all__ = ["Description"]
 
@@ -16,6 +32,12 @@ class Description:
 
     _evaluator: Evaluator
     _facts: dict[str, Any]
+    _source: FileSource | TextSource | None
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    #: LightGBM's name for the iteration that early stopping chose: a model that was read knows none.
+    best_iteration = -1
 
     def num_feature(self) -> int:
         """Count the columns that the model wants."""
@@ -93,3 +115,169 @@ class Description:
     def features_used(self) -> tuple[set[int], set[int]]:
         """Find the columns that predictions depend on: two sets of numbers, read as numbers and as categories."""
         return self._evaluator.forest.features_used()
+
+    # -- trees --------------------------------------------------------------------------------------------------------
+
+    def get_leaf_output(self, tree_id: int, leaf_id: int) -> float:
+        """Get the value of a leaf. Of a linear tree it is what a row with a missing value gets.
+
+        Raises
+        ------
+        InputError
+            If there is no such tree or leaf.
+        """
+        tree, leaf = _whole(tree_id), _whole(leaf_id)
+        if not 0 <= tree < self.num_trees():
+            raise InputError(f"expected a tree from 0 to {self.num_trees() - 1}, got {tree}")
+        values = self._evaluator.forest.leaf_values(tree)
+        if not 0 <= leaf < len(values):
+            raise InputError(f"tree {tree}: expected a leaf from 0 to {len(values) - 1}, got {leaf}")
+        return values[leaf]
+
+    def lower_bound(self) -> float:
+        """Sum the smallest leaf values of all trees, as ``lightgbm.Booster.lower_bound`` does: no raw score is below.
+
+        The trees of all classes are summed, and linear trees are taken for plain ones: for these it is no bound.
+        """
+        leaf_values = self._evaluator.forest.leaf_values
+        total = 0.0
+        for tree in range(self.num_trees()):
+            total += min(leaf_values(tree))
+        return total
+
+    def upper_bound(self) -> float:
+        """Sum the largest leaf values of all trees; see :meth:`lower_bound`."""
+        leaf_values = self._evaluator.forest.leaf_values
+        total = 0.0
+        for tree in range(self.num_trees()):
+            total += max(leaf_values(tree))
+        return total
+
+    # -- what the text of the model holds -----------------------------------------------------------------------------
+
+    def model_to_string(
+        self, num_iteration: int | None = None, start_iteration: int = 0, importance_type: str = "split"
+    ) -> str:
+        """Write the model as text: what ``lightgbm.Booster.model_to_string`` returns for the same model.
+
+        Parameters
+        ----------
+        num_iteration : int or None, default None
+            How many iterations to write; None, 0 and below: all from `start_iteration` on.
+        start_iteration : int, default 0
+            The first iteration to write; below 0 counts as 0.
+        importance_type : {"split", "gain"}, default "split"
+            The importances that the text lists.
+
+        Raises
+        ------
+        ModelTextError
+            If the file that the model was loaded from is gone or has changed.
+        InputError
+            If `importance_type` is another.
+        TypeError
+            If a number is no whole number.
+        """
+        return self._text().write(*_iterations(num_iteration, start_iteration), importance_type)
+
+    def save_model(
+        self: Self,
+        filename: str | os.PathLike[str],
+        num_iteration: int | None = None,
+        start_iteration: int = 0,
+        importance_type: str = "split",
+    ) -> Self:
+        """Write what :meth:`model_to_string` returns to a file; returns the model."""
+        text = self.model_to_string(num_iteration, start_iteration, importance_type)
+        with open(filename, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(text)
+        return self
+
+    def cut(self: Self, start_iteration: int = 0, num_iteration: int | None = None) -> Self:
+        """Make a model of some of the iterations: it predicts what this one does with the same arguments."""
+        text = self.model_to_string(num_iteration, start_iteration)
+        return type(self)(model_str=text)  # type: ignore[call-arg]
+
+    def dump_model(
+        self,
+        num_iteration: int | None = None,
+        start_iteration: int = 0,
+        importance_type: str = "split",
+        object_hook: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> dict[str, Any]:
+        """Describe the model by nested dictionaries: what ``lightgbm.Booster.dump_model`` returns.
+
+        Parameters
+        ----------
+        num_iteration, start_iteration, importance_type
+            As of :meth:`model_to_string`.
+        object_hook : callable, optional
+            Replaces each dictionary, the inner ones first.
+        """
+        from fasttrees.text import dump
+
+        num_iteration, start_iteration = _iterations(num_iteration, start_iteration)
+        return dump(self._text(), num_iteration, start_iteration, importance_type, object_hook)
+
+    def feature_importance(self, importance_type: str = "split", iteration: int | None = None) -> np.ndarray:
+        """Tell how much each feature matters.
+
+        Parameters
+        ----------
+        importance_type : {"split", "gain"}, default "split"
+            In how many splits a feature is, or what these splits gained in all.
+        iteration : int or None, default None
+            How many iterations to look at; None, 0 and below: all.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n_features,); int32 for "split", float64 for "gain".
+        """
+        import numpy as np
+
+        from fasttrees.text import gains_by_feature
+
+        sums = gains_by_feature(self._text(), _iterations(iteration, 0)[0], importance_type)
+        return np.array(sums, np.float64 if importance_type == "gain" else np.int32)
+
+    def trees_to_dataframe(self) -> pd.DataFrame:
+        """Make a data frame with a row for each node: what ``lightgbm.Booster.trees_to_dataframe`` returns."""
+        from fasttrees.text import trees_to_dataframe
+
+        return trees_to_dataframe(self.dump_model())
+
+    def get_split_value_histogram(
+        self, feature: int | str, bins: int | str | None = None, xgboost_style: bool = False
+    ) -> tuple[np.ndarray, np.ndarray] | np.ndarray | pd.DataFrame:
+        """Count the thresholds of one feature in bins: what ``lightgbm.Booster.get_split_value_histogram`` returns.
+
+        Parameters
+        ----------
+        feature : int or str
+            Number or name of a numerical feature.
+        bins : int, str or None, default None
+            As of ``numpy.histogram``; None: as many as there are different thresholds.
+        xgboost_style : bool, default False
+            Return right edges and counts of the bins that are not empty, with pandas as a data frame.
+        """
+        from fasttrees.text import split_value_histogram
+
+        return split_value_histogram(self.dump_model(), feature, bins, xgboost_style)
+
+    def _text(self) -> ModelText:
+        if self._source is None:
+            raise ModelTextError("the model was made without its text: load it from its model.txt to describe it")
+        from fasttrees.text import ModelText
+
+        return ModelText(self._source.read())
+
+
+def _iterations(num_iteration: int | None, start_iteration: int) -> tuple[int, int]:
+    return -1 if num_iteration is None else _whole(num_iteration), _whole(start_iteration)
+
+
+def _whole(number: int) -> int:
+    from operator import index  # here, for it takes longer to import than this module
+
+    return index(number)

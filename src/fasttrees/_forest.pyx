@@ -103,6 +103,13 @@ cdef class Forest:
             + 4 * self.term_feature.capacity() + 8 * self.term_coefficient.capacity()
         )
 
+    def leaf_values(self, Py_ssize_t tree):
+        """Values of the leaves of a tree, from 0, in their order."""
+        cdef int64_t leaf
+        if not 0 <= tree < self.tree_count():
+            raise IndexError(tree)
+        return [self.leaf_value[leaf] for leaf in range(self.leaf_begin[tree], self.leaf_begin[tree + 1])]
+
     def features_used(self):
         """Numbers of the features that splits or linear leaves read: two sets, numerical and categorical."""
         cdef size_t i

@@ -6,7 +6,7 @@ written for other libraries keeps catching them. Arguments are positional so tha
 
 from __future__ import annotations
 
-__all__ = ["CsvError", "FastTreesError", "InputError", "InputTypeError", "ModelFormatError"]
+__all__ = ["CsvError", "FastTreesError", "InputError", "InputTypeError", "ModelFormatError", "ModelTextError"]
 
 
 class FastTreesError(Exception):
@@ -46,6 +46,10 @@ class ModelFormatError(FastTreesError, ValueError):
         ]
         where = ", ".join(place for place in places if place)
         return f"{where or 'model'}: expected {self.expected}, got {self.got}"
+
+
+class ModelTextError(FastTreesError, RuntimeError):
+    """The text of a model, asked for to describe it, that cannot be read again. Predictions do not need it."""
 
 
 class InputError(FastTreesError, ValueError):

@@ -9,8 +9,9 @@ from fasttrees._engine import Evaluator, RowScorer
 from fasttrees._parameters import Parameters
 from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
+from fasttrees._source import FileSource, TextSource, encoded
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
-from fasttrees.errors import InputError, ModelFormatError
+from fasttrees.errors import InputError, InputTypeError
 
 TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fasttrees._forest import Forest
     from fasttrees._objective import Objective
     from fasttrees.inputs.blocks import BlockRows
+
+    Parts = tuple[Evaluator, dict[str, Any], FileSource | TextSource | None]
 
 __all__ = ["Model", "load", "loads"]
 
@@ -43,8 +46,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     ModelFormatError
         If it is not a whole and sound model; the error says where.
     """
-    with open(path, "rb") as file:
-        return _model(read_model_file(file))
+    return Model(model_file=path)
 
 
 def loads(text: str | bytes | bytearray | memoryview) -> Model:
@@ -63,18 +65,23 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
     ModelFormatError
         If the text is not a whole and sound model; the error says where.
     """
-    try:
-        if isinstance(text, str):
-            text = text.encode("utf-8", "surrogateescape")
-        data = text if isinstance(text, bytes) else bytes(memoryview(text))
-    except UnicodeEncodeError as error:
-        raise ModelFormatError("text", f"a lone surrogate at character {error.start}") from error
-    return _model(read_model(data))
+    return Model(model_str=text)
 
 
-def _model(parts: tuple[Forest, Objective, dict[str, Any]]) -> Model:
-    forest, objective, facts = parts
-    return Model(Evaluator(forest, objective, facts.pop("average_output")), facts)
+def _read_file(path: Any) -> Parts:
+    with open(path, "rb") as file:
+        return _parts(*read_model_file(file), FileSource.of(file, path))
+
+
+def _read_text(text: Any) -> Parts:
+    data = encoded(text)
+    return _parts(*read_model(data), TextSource(text if isinstance(text, str) else data))
+
+
+def _parts(
+    forest: Forest, objective: Objective, facts: dict[str, Any], source: FileSource | TextSource | None
+) -> Parts:
+    return Evaluator(forest, objective, facts.pop("average_output")), facts, source
 
 
 _inputs: Any = None  # numpy's side of the package, imported when it is first needed
@@ -89,15 +96,57 @@ def _import_inputs() -> Any:
 
 
 class Model(Description):
-    """A LightGBM model that scores rows; made by :func:`load` and :func:`loads`.
+    """A LightGBM model that scores rows.
 
     A model never changes: threads share it freely, a forked process goes on with it, copies are the model itself, and
     it pickles.
+
+    Parameters
+    ----------
+    model_file : str or path-like, optional
+        What :func:`load` reads.
+    model_str : str or bytes-like, optional
+        What :func:`loads` reads. One of the two must be given.
     """
 
-    def __init__(self, evaluator: Evaluator, facts: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        model_file: str | os.PathLike[str] | None = None,
+        model_str: str | bytes | bytearray | memoryview | None = None,
+    ) -> None:
+        if (model_file is None) == (model_str is None):
+            raise InputTypeError("expected either model_file or model_str")
+        parts = _read_file(model_file) if model_file is not None else _read_text(model_str)
+        self._set(*parts)
+
+    @classmethod
+    def from_booster(cls, booster: Any, num_iteration: int | None = None, start_iteration: int = 0) -> Model:
+        """Make the model that a ``lightgbm.Booster`` holds, or a fitted estimator of ``lightgbm.sklearn``.
+
+        It is the model that ``booster.save_model`` with the same arguments would write: by default the best iterations
+        if training stopped early, else all.
+
+        Raises
+        ------
+        InputTypeError
+            If it is another object.
+        """
+        booster = getattr(booster, "booster_", booster)
+        if not hasattr(booster, "model_to_string"):
+            raise InputTypeError(f"expected a lightgbm.Booster, got {type(booster).__name__}")
+        return cls(model_str=booster.model_to_string(num_iteration=num_iteration, start_iteration=start_iteration))
+
+    @classmethod
+    def _of(cls, evaluator: Evaluator, facts: dict[str, Any], source: FileSource | TextSource | None = None) -> Model:
+        model = cls.__new__(cls)
+        model._set(evaluator, facts, source)
+        return model
+
+    def _set(self, evaluator: Evaluator, facts: dict[str, Any], source: FileSource | TextSource | None) -> None:
         self._evaluator = evaluator
         self._facts = facts
+        self._source = source
 
     # -- scoring ------------------------------------------------------------------------------------------------------
 
@@ -302,8 +351,8 @@ class Model(Description):
 
     def __reduce__(self) -> tuple[Any, ...]:
         evaluator = self._evaluator
-        return _restore, (evaluator.forest, evaluator.objective, evaluator.average_output, self._facts)
+        return _restore, (evaluator.forest, evaluator.objective, evaluator.average_output, self._facts, self._source)
 
 
-def _restore(forest: Any, objective: Any, average_output: bool, facts: dict[str, Any]) -> Model:
-    return Model(Evaluator(forest, objective, average_output), facts)
+def _restore(forest: Any, objective: Any, average_output: bool, facts: dict[str, Any], source: Any = None) -> Model:
+    return Model._of(Evaluator(forest, objective, average_output), facts, source)

@@ -77,7 +77,7 @@ def test_every_number_of_rows_and_threads_gives_the_same_bits(model: fasttrees.M
 def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarray, build: str) -> None:
     module = __import__(f"fasttrees.{build}", fromlist=["Evaluator"])
     evaluator = model._evaluator
-    other = fasttrees.Model(
+    other = fasttrees.Model._of(
         module.Evaluator(evaluator.forest, evaluator.objective, evaluator.average_output), model._facts
     )
     for n_rows in (3, 3000):

@@ -1,0 +1,14 @@
+"""The text of a model: what describes a model rather than scores rows, read from its ``model.txt`` when asked for.
+
+Gains, weights, counts and importances cost a model that only predicts nothing: the forest does not hold them, and
+nothing here is imported before the first question. Plain Python, for questions are rare.
+"""
+
+from __future__ import annotations
+
+from fasttrees.text.blocks import ModelText
+from fasttrees.text.dump import dump
+from fasttrees.text.importance import gains_by_feature
+from fasttrees.text.tables import split_value_histogram, trees_to_dataframe
+
+__all__ = ["ModelText", "dump", "gains_by_feature", "split_value_histogram", "trees_to_dataframe"]
