@@ -268,9 +268,10 @@ class Description:
     def _text(self) -> ModelText:
         if self._source is None:
             raise ModelTextError("the model was made without its text: load it from its model.txt to describe it")
+        from fasttrees._source import text_of
         from fasttrees.text import ModelText
 
-        return ModelText(self._source.read())
+        return ModelText(text_of(self._source.read()))
 
 
 def _iterations(num_iteration: int | None, start_iteration: int) -> tuple[int, int]:

@@ -11,7 +11,34 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-__all__ = ["FileSource", "TextSource", "encoded"]
+__all__ = ["FileSource", "TextSource", "encoded", "file_is_json", "text_of"]
+
+JSON_START = 64  # bytes that tell JSON from a model's text
+
+
+def is_json(data: bytes) -> bool:
+    """Tell by its start whether a model is JSON of ``dump_model``."""
+    return data[:JSON_START].lstrip()[:1] == b"{"
+
+
+def file_is_json(file: BinaryIO) -> bool:
+    """Tell the same of a file that can be read anywhere; its position stays."""
+    return is_json(os.pread(file.fileno(), JSON_START, 0))
+
+
+def text_of(data: bytes) -> bytes:
+    """Return the text of a model that may be JSON.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is JSON but none of a model.
+    """
+    if not is_json(data):
+        return data
+    from fasttrees.text import text_of_json
+
+    return text_of_json(data)
 
 
 class FileSource:

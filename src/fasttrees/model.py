@@ -9,9 +9,9 @@ from fasttrees._engine import Evaluator, RowScorer
 from fasttrees._parameters import Parameters
 from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
-from fasttrees._source import FileSource, TextSource, encoded
+from fasttrees._source import FileSource, TextSource, encoded, file_is_json, text_of
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
-from fasttrees.errors import InputError, InputTypeError
+from fasttrees.errors import InputError, InputTypeError, ModelFormatError
 
 TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["Model", "load", "loads"]
 
 
 def load(path: str | os.PathLike[str]) -> Model:
-    """Read a model from a ``model.txt`` that LightGBM wrote.
+    """Read a model from a ``model.txt`` that LightGBM wrote, or from JSON of its ``dump_model``.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def loads(text: str | bytes | bytearray | memoryview) -> Model:
-    """Read a model from the text of a ``model.txt``, as ``lightgbm.Booster.model_to_string`` returns it.
+    """Read a model from the text of a ``model.txt``, as ``lightgbm.Booster.model_to_string`` returns it, or from JSON.
 
     Parameters
     ----------
@@ -70,12 +70,25 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
 
 def _read_file(path: Any) -> Parts:
     with open(path, "rb") as file:
-        return _parts(*read_model_file(file), FileSource.of(file, path))
+        source = FileSource.of(file, path)
+        if source is not None and not file_is_json(file):
+            return _parts(*read_model_file(file), source)
+        return _parts(*_read_bytes(file.read()), source)
 
 
 def _read_text(text: Any) -> Parts:
     data = encoded(text)
-    return _parts(*read_model(data), TextSource(text if isinstance(text, str) else data))
+    return _parts(*_read_bytes(data), TextSource(text if isinstance(text, str) else data))
+
+
+def _read_bytes(data: bytes) -> tuple[Forest, Objective, dict[str, Any]]:
+    text = text_of(data)
+    try:
+        return read_model(text)
+    except ModelFormatError as error:
+        if text is data:
+            raise
+        raise ModelFormatError(error.expected, error.got, error.tree, error.key) from error  # JSON has other lines
 
 
 def _parts(

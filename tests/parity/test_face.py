@@ -17,14 +17,19 @@ from lightgbm.basic import LightGBMError
 
 import fasttrees
 from tests.builders import (
+    CATEGORICAL,
+    DEFAULT_LEFT,
     MISSING_NAN,
+    MISSING_ZERO,
     OUTPUTS,
+    Matrix,
     Tree,
     assert_same_bits,
     chain,
     lightgbm_predict,
     load_lightgbm,
     model_text,
+    one_split,
     random_tree,
 )
 from tests.parity.test_random_models import cases
@@ -95,10 +100,21 @@ def test_files(path: Path) -> None:
 @settings(max_examples=60)
 def test_trained_models(case: Case) -> None:
     try:
-        text, _ = train(case)
+        text, trained_on = train(case)
     except LightGBMError:
         reject()
     assert_same_face(text)
+    rows = prediction_rows(text, trained_on, 100, case.seed)
+    if any(abs(threshold) >= 1e300 for threshold in thresholds(text) if threshold != np.inf):
+        with pytest.raises(fasttrees.ModelFormatError, match="thresholds below 1e300"):
+            fasttrees.loads(json.dumps(fasttrees.loads(text).dump_model()))
+    elif not re.search("Infinity|NaN", as_text(fasttrees.loads(text).dump_model())):
+        assert_json_gives_the_same(text, rows)
+
+
+def thresholds(text: str) -> list[float]:
+    lines = [line.partition("=")[2] for line in text.splitlines() if line.startswith("threshold=")]
+    return [float(number) for line in lines for number in line.split()]
 
 
 @given(st.integers(0, 1 << 30), st.integers(2, 40), st.sampled_from([1, 3]), st.booleans())
@@ -199,6 +215,96 @@ def test_cut(path: Path, part: tuple[int, int | None]) -> None:
         assert_same_bits(lightgbm_predict(booster, rows, **output), expected)
 
 
+# -- reading JSON -----------------------------------------------------------------------------------------------------
+
+
+def assert_json_gives_the_same(text: str, rows: Matrix) -> None:
+    model, booster = fasttrees.loads(text), load_lightgbm(text)
+    dumped = booster.dump_model()
+    again = fasttrees.loads(json.dumps(dumped))
+    for output in OUTPUTS:
+        assert_same_bits(again.predict(rows, **output), lightgbm_predict(booster, rows, **output))
+    assert as_text(again.dump_model()) == as_text(dumped)
+    assert again.feature_name() == model.feature_name()
+    assert again.objective == model.objective
+
+
+def test_json_of_files(path: Path, tmp_path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.stem == "v3-by-hand":
+        with pytest.raises(fasttrees.ModelFormatError, match="thresholds below 1e300"):
+            fasttrees.loads(json.dumps(load_lightgbm(text).dump_model()))
+        return
+    model = fasttrees.load(path)
+    assert_json_gives_the_same(text, prediction_rows(text, np.zeros((1, model.num_feature())), 60, 2))
+    file = tmp_path / "model.json"
+    file.write_text(json.dumps(model.dump_model(), indent=1))
+    assert as_text(fasttrees.load(file).dump_model()) == as_text(model.dump_model())
+
+
+def test_json_keeps_the_split_between_missing_and_all_other_values() -> None:
+    """Training writes an infinite threshold there; JSON has 1e300 in its place."""
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(300, 2))
+    rows[:150, 0] = np.nan
+    params = {"objective": "regression", "verbosity": -1, "num_threads": 1, "num_leaves": 4}
+    booster = lightgbm.train(params, lightgbm.Dataset(rows, np.isnan(rows[:, 0]) + 0.0), 3)
+    text = booster.model_to_string()
+    assert "threshold=inf" in text
+    strange = np.array([[np.inf, 0], [1e300, 0], [1.1e300, 0], [np.nextafter(1e300, 0), 0], [np.nan, 0], [-np.inf, 0]])
+    assert_json_gives_the_same(text, np.concatenate([strange, rows]))
+
+
+def dumped_model() -> dict[str, Any]:
+    trees = [
+        one_split(0.5, MISSING_NAN | DEFAULT_LEFT),
+        one_split(0, CATEGORICAL, categories=[0, 3, 70]),
+        Tree((0.5,)),
+        one_split(1.0, MISSING_ZERO, 1),
+    ]
+    return fasttrees.loads(model_text(trees, 2, objective="regression")).dump_model()
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """List where each value of a dumped model stands."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([path] if path else []), *(place for key, item in items for place in places(item, (*path, key)))]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, -1, 1 << 40, 2.5, 1e300, float("nan"), True, "x", "1||-2", "a b\nc", [], {}, [None]]
+)
+def test_json_with_one_wrong_value(wrong: Any) -> None:
+    """Each value replaced or left out: an error that says what is wrong, or a model that LightGBM reads as we do."""
+    for place in places(dumped_model()):
+        for is_left_out in (False, True):
+            dumped = dumped_model()
+            holder = dumped
+            for key in place[:-1]:
+                holder = holder[key]
+            if is_left_out:
+                del holder[place[-1]]
+            else:
+                holder[place[-1]] = wrong
+            try:
+                model = fasttrees.loads(json.dumps(dumped))
+            except fasttrees.ModelFormatError:
+                continue
+            text = model.model_to_string()
+            assert load_lightgbm(text).model_to_string() == text, place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '{"tree_info": 1}', "{" * 100_000, '{"a":' * 100_000, '{"name": "tree", "num_class": 1e999}', "{\xff}"],
+)
+def test_json_that_is_no_model(text: str) -> None:
+    with pytest.raises(fasttrees.ModelFormatError):
+        fasttrees.loads(text)
+    with pytest.raises(fasttrees.ModelFormatError):
+        fasttrees.loads(b" \n" + text.encode("latin-1"))
+
+
 # -- made from boosters -----------------------------------------------------------------------------------------------
 
 
@@ -279,3 +385,13 @@ def test_errors_are_of_the_kinds_of_lightgbm() -> None:
         load_lightgbm(nothing.model_to_string()).trees_to_dataframe()
     with pytest.raises(fasttrees.FastTreesError, match="no trees"):
         nothing.trees_to_dataframe()
+
+
+def test_errors_of_json_have_no_lines() -> None:
+    """The lines of the text that stands between JSON and a model are not the user's."""
+    dumped = dumped_model()
+    dumped["objective"] = "unheard of"
+    with pytest.raises(fasttrees.ModelFormatError) as raised:
+        fasttrees.loads(json.dumps(dumped))
+    assert raised.value.line is None
+    assert "unheard" in str(raised.value)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from fasttrees.text.blocks import ModelText
 from fasttrees.text.dump import dump
+from fasttrees.text.from_json import text_of_json
 from fasttrees.text.importance import gains_by_feature
 from fasttrees.text.tables import split_value_histogram, trees_to_dataframe
 
-__all__ = ["ModelText", "dump", "gains_by_feature", "split_value_histogram", "trees_to_dataframe"]
+__all__ = ["ModelText", "dump", "gains_by_feature", "split_value_histogram", "text_of_json", "trees_to_dataframe"]

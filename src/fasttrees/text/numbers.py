@@ -16,6 +16,7 @@ __all__ = [
     "gain_in_json",
     "in_json",
     "legacy",
+    "legacy_text",
     "short_text",
 ]
 
@@ -43,6 +44,18 @@ def as_gain(text: str) -> float:
 def exact_text(number: float) -> str:
     """Spell a number so that it is read as the same bits."""
     return format(number, ".17g")
+
+
+def legacy_text(number: float) -> str:
+    """Spell a number so that ``Atof`` reads the same bits, if a spelling near it does."""
+    near = number
+    for _ in range(8):
+        for digits in (17, 16, 15):
+            text = format(near, f".{digits}g")
+            if legacy(text) == number:
+                return text
+        near += number - legacy(exact_text(near))
+    return exact_text(number)
 
 
 def short_text(number: float) -> str:
