@@ -26,15 +26,10 @@ LAYERS = [
     {"_walk", "_columns"},
     {"_linear", "_trees"},
     {"_blocks"},
-<<<<<<< HEAD
-    {"_sparse", "_data_file", "_contrib"},
-    {"_parameters"},
-=======
-    {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows"},
-    {"_engine", "inputs", "text"},
+    {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows", "_sparse", "_data_file", "_contrib"},
+    {"_engine", "inputs", "_parameters", "text"},
     {"_source"},
     {"_description"},
->>>>>>> ef224cf (Give a model's facts a module of their own)
     {"model"},
     {"__init__"},
     {"serving", "sklearn"},

@@ -214,7 +214,7 @@ cdef class Worker:
                 <int> n_features, self.columns.data() + first, <int> stride,
             )
             first += STRIP
-        for slot in range(n_features):
+        for slot in range(0 if rows.rows.keeps_tiny else n_features):
             column = self.columns.data() + slot * stride
             for i in range(n):
                 column[i] = squash(column[i])
