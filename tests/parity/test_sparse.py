@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import fasttrees
 from tests.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
-from tests.parity.test_inputs import NAMES, REAL, outcome
+from tests.outcomes import outcome
+from tests.parity.test_inputs import NAMES, REAL
 
 MODELS = Path(__file__).parent.parent / "models"
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]

@@ -48,12 +48,7 @@ class TrainingRegressor(Training, FastTreesRegressor):
     pass
 
 
-def waiting(estimator: Any) -> dict[str, str]:
-    names = [name for name in dir(estimator_checks) if name.endswith("data_not_an_array")]
-    return dict.fromkeys([*names, "check_estimator_sparse_array", "check_estimator_sparse_matrix"], "no such input yet")
-
-
-@parametrize_with_checks([TrainingClassifier(), TrainingRegressor()], expected_failed_checks=waiting)  # type: ignore[untyped-decorator]
+@parametrize_with_checks([TrainingClassifier(), TrainingRegressor()])  # type: ignore[untyped-decorator]
 def test_with_training(estimator: Any, check: Any) -> None:
     check(estimator)
 
