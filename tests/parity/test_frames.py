@@ -194,7 +194,7 @@ def test_types_of_arrow() -> None:
                 model.predict(frame.assign(e=pd.Series([None] * 3, dtype=dtype)))
 
 
-@pytest.mark.parametrize("kind", ["frame", "list", "C", "F", "float32", "int"])
+@pytest.mark.parametrize("kind", ["frame", "list", "C", "F", "float32", "int", "matrix"])
 @pytest.mark.parametrize("n_columns", [1, 4, 5, 6, 9])
 @pytest.mark.parametrize("n_rows", [1, 9, 3000])
 def test_disabled_shape_check(kind: str, n_columns: int, n_rows: int) -> None:
@@ -207,6 +207,7 @@ def test_disabled_shape_check(kind: str, n_columns: int, n_rows: int) -> None:
         "F": np.asfortranarray(rows),
         "float32": rows.astype(np.float32),
         "int": rows.astype(np.int64),
+        "matrix": rows.view(np.matrix),
     }[kind]
     for booster, model in PLAIN.values():
         for output in ({}, {"pred_leaf": True}):

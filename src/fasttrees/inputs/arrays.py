@@ -56,7 +56,7 @@ def rows_of_array(data: Any, width: int | None = None) -> RowBuffer:
         return RowBuffer(data)
     if width < data.shape[1]:
         return RowBuffer(data[:, :width])
-    return ColumnRows([*data.T, *[None] * (width - data.shape[1])], len(data))
+    return ColumnRows([*np.asarray(data).T, *[None] * (width - data.shape[1])], len(data))
 
 
 def empty_scores(n_rows: int, n_classes: int) -> np.ndarray:
