@@ -56,14 +56,15 @@ cdef class Contributor:
                 self.expected[tree % forest.n_classes] += self.expected_value(tree)
                 self.measure(tree)
 
-    def features_met(self):
-        """For each class the features that its trees split on, in order."""
+    def columns_met(self):
+        """For each class the columns that its trees add to, in order: features of splits, and the expected value."""
         cdef int64_t tree, i
         met = [set() for _ in range(self.forest.n_classes)]
         for tree in range(self.first_tree, self.last_tree):
+            met[tree % self.forest.n_classes].add(self.forest.n_features)
             for i in range(self.forest.node_begin[tree], self.forest.node_begin[tree + 1]):
                 met[tree % self.forest.n_classes].add(self.forest.nodes[i].feature)
-        return [sorted(features) for features in met]
+        return [sorted(columns) for columns in met]
 
     cdef double expected_value(self, int64_t tree) noexcept nogil:
         """The mean of a tree's leaves, as often as training came to them."""

@@ -11,6 +11,7 @@ from fasttrees._rows import RowBuffer
 from fasttrees._threads import resolve_n_threads, run_ranges
 from fasttrees.errors import InputError
 from fasttrees.inputs.blocks import BlockRows, run_blocks
+from fasttrees.inputs.sparse import is_sparse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def contributions(
     """
     from fasttrees._contrib import Contributor  # here, for few calls need it
 
-    if not rows.n_rows:
+    sparse = is_sparse(data)
+    if not rows.n_rows and not sparse:
         raise InputError("expected at least one row to find contributions for, got none")
     contributor = Contributor(forest, *iterations)
     result: Any = find_contributions(rows, contributor, forest.n_classes, n_threads)
-    sparse = sys.modules.get("scipy.sparse")
-    if sparse is not None and sparse.issparse(data):
-        result = as_sparse(result, data, contributor.features_met())
+    if sparse:
+        result = as_sparse(result, data, contributor.columns_met())
     if not pred_leaf:
         return result
     return [matrix.astype(np.int32) for matrix in result] if isinstance(result, list) else result.astype(np.int32)
@@ -89,7 +90,7 @@ def find_contributions(
     return out
 
 
-def as_sparse(dense: np.ndarray, data: Any, features_met: list[list[int]]) -> Any:
+def as_sparse(dense: np.ndarray, data: Any, columns_met: list[list[int]]) -> Any:
     """Make of contributions what LightGBM returns for sparse data.
 
     Parameters
@@ -97,9 +98,8 @@ def as_sparse(dense: np.ndarray, data: Any, features_met: list[list[int]]) -> An
     dense : numpy.ndarray, shape (n_rows, n_classes * (n_features + 1))
     data : scipy.sparse matrix or array
         A ``csc_matrix`` gets a ``csc_matrix``, all others a ``csr_matrix``; contributions get its dtype.
-    features_met : list of lists of int
-        For each class the features of its splits, in order: these and the expected value are stored for all rows,
-        zeros included.
+    columns_met : list of lists of int
+        For each class the columns that its trees add to, in order: these are stored for all rows, zeros included.
 
     Returns
     -------
@@ -107,12 +107,12 @@ def as_sparse(dense: np.ndarray, data: Any, features_met: list[list[int]]) -> An
     """
     sparse = sys.modules["scipy.sparse"]
     index = getattr(getattr(data, "indptr", None), "dtype", np.dtype(np.int32))
-    n_rows, n_classes = len(dense), len(features_met)
+    n_rows, n_classes = len(dense), len(columns_met)
     width = dense.shape[1] // n_classes
     by_column = isinstance(data, sparse.csc_matrix)
     matrices = []
-    for number, features in enumerate(features_met):
-        stored = np.array([*features, width - 1], np.int32)
+    for number, columns in enumerate(columns_met):
+        stored = np.array(columns, np.int32)
         values = dense[:, number * width + stored].astype(data.dtype)
         if by_column:
             begins = np.zeros(width + 1, index)
