@@ -16,9 +16,9 @@ SOURCE = ROOT / "src" / "fasttrees"
 
 # From the bottom up: a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "_decimals", "_lines", "_cpu", "_heap", "_checksum"},
+    {"errors", "_decimals", "_lines", "_cpu", "_heap", "_checksum", "_arrays", "_xxhash", "_opened"},
     {"_numbers", "_short_numbers", "_threads", "_delimiters", "_header", "_classes", "_in_order", "_output"},
-    {"_cells", "_cursor", "_rows", "_objective", "_format"},
+    {"_cells", "_cursor", "_rows", "_objective", "_format", "_sections"},
     {"_forest", "_arrow", "_atof"},
     {"_tree_block", "_ranks", "_categories"},
     {"_reader", "_plan", "_row_plan"},
@@ -28,8 +28,8 @@ LAYERS = [
     {"_blocks"},
     {"_eval", "_eval_avx2", "_eval_avx512", "_csv", "_plain_rows", "_sparse", "_data_file", "_contrib"},
     {"_engine", "inputs", "_parameters", "text"},
-    {"_source"},
-    {"_description"},
+    {"_source", "_compact"},
+    {"_description", "_loading"},
     {"model"},
     {"__init__"},
     {"serving", "sklearn"},

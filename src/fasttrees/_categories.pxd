@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array, ArrayOwner, NamedArray
 from fasttrees._forest cimport Forest, Node
 
 cdef enum:
@@ -21,17 +22,19 @@ cdef struct CategorySet:
     uint32_t slot            # into features
     uint32_t split           # number among the feature's splits, in the order in which the plan adds them
     uint32_t n_words
+    uint32_t padding         # named, so that it is written to files as zero
     int64_t word_begin       # into the forest's set_words
 
-cdef class Categories:
-    cdef vector[CategoricalFeature] features
-    cdef vector[CategorySet] sets              # by split
-    cdef vector[uint16_t] category_classes
-    cdef vector[uint64_t] class_bits
-    cdef vector[uint8_t] mask_bytes            # for each byte of outcomes its eight bits as bytes: left 0, right 1
+cdef class Categories(ArrayOwner):
+    cdef Array[CategoricalFeature] features
+    cdef Array[CategorySet] sets               # by split
+    cdef Array[uint16_t] category_classes
+    cdef Array[uint64_t] class_bits
+    cdef Array[uint8_t] mask_bytes             # for each byte of outcomes its eight bits as bytes: left 0, right 1
     cdef vector[int32_t] slot_of               # by feature; only while a plan is made
     cdef vector[vector[uint32_t]] selected     # by slot: sets of selected splits; only while a plan is made
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays)
     cdef uint32_t add_set(self, Forest forest, const Node* node, bint is_selected) except? 0
     cdef make_classes(self, Forest forest)
     cdef group_categories(self, CategoricalFeature* feature, const vector[uint64_t]& bits)

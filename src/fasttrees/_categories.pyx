@@ -7,6 +7,7 @@ outcomes of 64 splits at a time.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport ArrayOwner, NamedArray
 from fasttrees._forest cimport Forest, Node
 
 cdef enum:
@@ -16,19 +17,21 @@ cdef enum:
     NOT_SELECTED = 0xFFFFFFFF
 
 
-cdef class Categories:
+cdef class Categories(ArrayOwner):
     """Sets and classes for all categorical splits of a forest; a plan adds the sets, then makes the classes."""
 
-    def __init__(self, Forest forest not None):
+    def __init__(self, Forest forest not None, sections=None, str prefix=""):
+        if sections is not None:
+            self.borrow(sections, prefix)
+            return
         self.slot_of.resize(forest.n_features, -1)
 
-    @property
-    def nbytes(self):
-        """Bytes of memory that the arrays hold."""
-        return (
-            self.features.capacity() * sizeof(CategoricalFeature) + self.sets.capacity() * sizeof(CategorySet)
-            + 2 * self.category_classes.capacity() + 8 * self.class_bits.capacity() + self.mask_bytes.capacity()
-        )
+    cdef void list_arrays(self, vector[NamedArray]& arrays):
+        arrays.push_back(NamedArray("features", &self.features))
+        arrays.push_back(NamedArray("sets", &self.sets))
+        arrays.push_back(NamedArray("category_classes", &self.category_classes))
+        arrays.push_back(NamedArray("class_bits", &self.class_bits))
+        arrays.push_back(NamedArray("mask_bytes", &self.mask_bytes))
 
     cdef uint32_t add_set(self, Forest forest, const Node* node, bint is_selected) except? 0:
         """Append the category set of a split, in the order of evaluation; the number of the set."""
@@ -42,7 +45,7 @@ cdef class Categories:
             self.features.push_back(CategoricalFeature(node.feature, 0, 0, 0, 0, 0))
             self.selected.resize(slot + 1)
         self.sets.push_back(
-            CategorySet(slot, self.selected[slot].size() if is_selected else NOT_SELECTED, n_words, begin)
+            CategorySet(slot, self.selected[slot].size() if is_selected else NOT_SELECTED, n_words, 0, begin)
         )
         if is_selected:
             feature = &self.features[slot]
@@ -76,9 +79,7 @@ cdef class Categories:
             for i in range(256):
                 for bit in range(8):
                     self.mask_bytes.push_back(not i >> bit & 1)
-        self.sets.shrink_to_fit()
-        self.category_classes.shrink_to_fit()
-        self.class_bits.shrink_to_fit()
+        self.shrink()
         vector[int32_t]().swap(self.slot_of)
         vector[vector[uint32_t]]().swap(self.selected)
 

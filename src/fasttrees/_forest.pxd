@@ -3,6 +3,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array, ArrayOwner, NamedArray
+
 cdef enum:
     # The bits of LightGBM's decision_type.
     CATEGORICAL = 1
@@ -36,31 +38,32 @@ cdef struct Flaw:
     int side     # of a child: 1 if it is the right one
     int64_t got  # of a category set: the node
 
-cdef class Forest:
+cdef class Forest(ArrayOwner):
     cdef readonly int n_features
     cdef readonly int n_classes               # trees per iteration
-    cdef vector[int64_t] node_begin           # by tree: first node; one more entry than trees
-    cdef vector[Node] nodes
-    cdef vector[int64_t] leaf_begin           # by tree: first leaf; one more entry than trees
-    cdef vector[double] leaf_value
-    cdef vector[int32_t] leaf_count           # by leaf, and by node: rows of training that came there, 0 if unknown;
-    cdef vector[int32_t] node_count           # only contributions depend on them
-    cdef vector[int64_t] set_begin            # by category set: first word; one more entry than sets
-    cdef vector[uint32_t] set_words           # 32 categories a word, lowest bit first
-    cdef vector[int64_t] linear_begin         # by tree: first linear leaf (none if the tree is not linear); one more
-    cdef vector[double] linear_constant       # by linear leaf
-    cdef vector[int64_t] term_begin           # by linear leaf: first term; one more entry than linear leaves
-    cdef vector[int32_t] term_feature
-    cdef vector[double] term_coefficient
+    cdef Array[int64_t] node_begin            # by tree: first node; one more entry than trees
+    cdef Array[Node] nodes
+    cdef Array[int64_t] leaf_begin            # by tree: first leaf; one more entry than trees
+    cdef Array[double] leaf_value
+    cdef Array[int32_t] leaf_count            # by leaf, and by node: rows of training that came there, 0 if unknown;
+    cdef Array[int32_t] node_count            # only contributions depend on them
+    cdef Array[int64_t] set_begin             # by category set: first word; one more entry than sets
+    cdef Array[uint32_t] set_words            # 32 categories a word, lowest bit first
+    cdef Array[int64_t] linear_begin          # by tree: first linear leaf (none if the tree is not linear); one more
+    cdef Array[double] linear_constant        # by linear leaf
+    cdef Array[int64_t] term_begin            # by linear leaf: first term; one more entry than linear leaves
+    cdef Array[int32_t] term_feature
+    cdef Array[double] term_coefficient
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays)
     cdef Py_ssize_t tree_count(self) noexcept nogil
     cdef reserve(self, size_t n_leaves)
     cdef append_all(self, list others)
     cdef append(self, Forest other)
-    cdef shrink(self)
     cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil
     cdef describe_flaw(self, Py_ssize_t tree)
-    cdef check_all(self)
+    cpdef borrow_from(self, sections)
+    cpdef check_all(self)
 
 
 cdef inline uint16_t weight_of(float count) noexcept nogil:

@@ -5,37 +5,12 @@ with :meth:`Forest.find_flaw` first.
 """
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport AnyArray, Array, ArrayOwner, NamedArray
+
 from fasttrees.errors import ModelFormatError
 
 
-cdef extern from *:
-    """
-    #include <cstring>
-    #include <vector>
-
-    template <class Item> static inline const char* fasttrees_raw(const std::vector<Item>& items) {
-        return reinterpret_cast<const char*>(items.data());
-    }
-    template <class Item> static inline size_t fasttrees_raw_size(const std::vector<Item>& items) {
-        return items.size() * sizeof(Item);
-    }
-    template <class Item> static inline bool fasttrees_assign(std::vector<Item>& items, const char* raw, size_t size) {
-        if (size % sizeof(Item)) return false;
-        items.resize(size / sizeof(Item));
-        if (size) std::memcpy(items.data(), raw, size);
-        return true;
-    }
-    template <class Item> static inline void fasttrees_extend(std::vector<Item>& items, const std::vector<Item>& more) {
-        items.insert(items.end(), more.begin(), more.end());
-    }
-    """
-    const char* raw "fasttrees_raw"[Item](const vector[Item]& items)
-    size_t raw_size "fasttrees_raw_size"[Item](const vector[Item]& items)
-    bint assign "fasttrees_assign"[Item](vector[Item]& items, const char* raw, size_t size) except +
-    void extend "fasttrees_extend"[Item](vector[Item]& items, const vector[Item]& more) except +
-
-
-cdef extend_offsets(vector[int64_t]& offsets, const vector[int64_t]& more):
+cdef extend_offsets(Array[int64_t]& offsets, Array[int64_t]& more):
     """Append offsets that count from 0 to offsets into one array."""
     cdef size_t i
     cdef int64_t base = offsets.back()
@@ -48,7 +23,7 @@ cdef inline int flawed(Flaw* flaw, int kind, int side, int64_t got) noexcept nog
     return kind
 
 
-cdef check_offsets(const vector[int64_t]& offsets, size_t end, str name):
+cdef check_offsets(Array[int64_t]& offsets, size_t end, str name):
     """Prove that `offsets` rises from 0 to `end`."""
     cdef size_t i
     if offsets.size() == 0 or offsets[0] != 0 or <size_t> offsets[offsets.size() - 1] != end:
@@ -58,7 +33,7 @@ cdef check_offsets(const vector[int64_t]& offsets, size_t end, str name):
             raise ModelFormatError("offsets that never fall", f"{offsets[i]} after {offsets[i - 1]}", None, name)
 
 
-cdef class Forest:
+cdef class Forest(ArrayOwner):
     """The trees of a model: everything that predictions depend on but the objective."""
 
     def __init__(self, int n_features, int n_classes):
@@ -69,6 +44,21 @@ cdef class Forest:
         self.set_begin.push_back(0)
         self.linear_begin.push_back(0)
         self.term_begin.push_back(0)
+
+    cdef void list_arrays(self, vector[NamedArray]& arrays):
+        arrays.push_back(NamedArray("node_begin", &self.node_begin))
+        arrays.push_back(NamedArray("nodes", &self.nodes))
+        arrays.push_back(NamedArray("leaf_begin", &self.leaf_begin))
+        arrays.push_back(NamedArray("leaf_value", &self.leaf_value))
+        arrays.push_back(NamedArray("leaf_count", &self.leaf_count))
+        arrays.push_back(NamedArray("node_count", &self.node_count))
+        arrays.push_back(NamedArray("set_begin", &self.set_begin))
+        arrays.push_back(NamedArray("set_words", &self.set_words))
+        arrays.push_back(NamedArray("linear_begin", &self.linear_begin))
+        arrays.push_back(NamedArray("linear_constant", &self.linear_constant))
+        arrays.push_back(NamedArray("term_begin", &self.term_begin))
+        arrays.push_back(NamedArray("term_feature", &self.term_feature))
+        arrays.push_back(NamedArray("term_coefficient", &self.term_coefficient))
 
     cdef Py_ssize_t tree_count(self) noexcept nogil:
         return <Py_ssize_t> self.leaf_begin.size() - 1
@@ -90,18 +80,6 @@ cdef class Forest:
         for tree in range(self.tree_count()):
             count += self.linear_begin[tree] < self.linear_begin[tree + 1]
         return count
-
-    @property
-    def nbytes(self):
-        """Bytes of memory that the arrays hold."""
-        return (
-            self.nodes.capacity() * sizeof(Node)
-            + 8 * (self.node_begin.capacity() + self.leaf_begin.capacity() + self.leaf_value.capacity())
-            + 4 * (self.leaf_count.capacity() + self.node_count.capacity())
-            + 8 * self.set_begin.capacity() + 4 * self.set_words.capacity()
-            + 8 * (self.linear_begin.capacity() + self.linear_constant.capacity() + self.term_begin.capacity())
-            + 4 * self.term_feature.capacity() + 8 * self.term_coefficient.capacity()
-        )
 
     def leaf_values(self, Py_ssize_t tree):
         """Values of the leaves of a tree, from 0, in their order."""
@@ -150,34 +128,18 @@ cdef class Forest:
         extend_offsets(self.set_begin, other.set_begin)
         extend_offsets(self.linear_begin, other.linear_begin)
         extend_offsets(self.term_begin, other.term_begin)
-        extend(self.nodes, other.nodes)
-        extend(self.leaf_value, other.leaf_value)
-        extend(self.leaf_count, other.leaf_count)
-        extend(self.node_count, other.node_count)
-        extend(self.set_words, other.set_words)
-        extend(self.linear_constant, other.linear_constant)
-        extend(self.term_feature, other.term_feature)
-        extend(self.term_coefficient, other.term_coefficient)
+        self.nodes.extend(other.nodes.data(), other.nodes.size())
+        self.leaf_value.extend(other.leaf_value.data(), other.leaf_value.size())
+        self.leaf_count.extend(other.leaf_count.data(), other.leaf_count.size())
+        self.node_count.extend(other.node_count.data(), other.node_count.size())
+        self.set_words.extend(other.set_words.data(), other.set_words.size())
+        self.linear_constant.extend(other.linear_constant.data(), other.linear_constant.size())
+        self.term_feature.extend(other.term_feature.data(), other.term_feature.size())
+        self.term_coefficient.extend(other.term_coefficient.data(), other.term_coefficient.size())
         if first_set and other.set_begin.size() > 1:
             for i in range(first_node, self.nodes.size()):
                 if self.nodes[i].decision & CATEGORICAL:
                     self.nodes[i].threshold += first_set
-
-    cdef shrink(self):
-        """Give back the memory that the arrays do not fill."""
-        self.node_begin.shrink_to_fit()
-        self.nodes.shrink_to_fit()
-        self.leaf_begin.shrink_to_fit()
-        self.leaf_value.shrink_to_fit()
-        self.leaf_count.shrink_to_fit()
-        self.node_count.shrink_to_fit()
-        self.set_begin.shrink_to_fit()
-        self.set_words.shrink_to_fit()
-        self.linear_begin.shrink_to_fit()
-        self.linear_constant.shrink_to_fit()
-        self.term_begin.shrink_to_fit()
-        self.term_feature.shrink_to_fit()
-        self.term_coefficient.shrink_to_fit()
 
     cdef int find_flaw(self, Py_ssize_t tree, Flaw* flaw) except -1 nogil:
         """Prove that the nodes of a tree form one tree over its leaves and name real features and category sets.
@@ -245,44 +207,34 @@ cdef class Forest:
         return "left_child", f"{n_nodes} splits below the root", str(flaw.got)
 
     def __reduce__(self):
-        return Forest, (self.n_features, self.n_classes), (
-            raw(self.node_begin)[:raw_size(self.node_begin)],
-            raw(self.nodes)[:raw_size(self.nodes)],
-            raw(self.leaf_begin)[:raw_size(self.leaf_begin)],
-            raw(self.leaf_value)[:raw_size(self.leaf_value)],
-            raw(self.set_begin)[:raw_size(self.set_begin)],
-            raw(self.set_words)[:raw_size(self.set_words)],
-            raw(self.linear_begin)[:raw_size(self.linear_begin)],
-            raw(self.linear_constant)[:raw_size(self.linear_constant)],
-            raw(self.term_begin)[:raw_size(self.term_begin)],
-            raw(self.term_feature)[:raw_size(self.term_feature)],
-            raw(self.term_coefficient)[:raw_size(self.term_coefficient)],
-            raw(self.leaf_count)[:raw_size(self.leaf_count)],
-            raw(self.node_count)[:raw_size(self.node_count)],
+        return Forest, (self.n_features, self.n_classes), tuple(
+            bytes(content) for _, content in self.named("").values()
         )
 
     def __setstate__(self, tuple state):
-        cdef bint whole = (
-            len(state) == 13
-            and assign(self.node_begin, <bytes> state[0], len(state[0]))
-            and assign(self.nodes, <bytes> state[1], len(state[1]))
-            and assign(self.leaf_begin, <bytes> state[2], len(state[2]))
-            and assign(self.leaf_value, <bytes> state[3], len(state[3]))
-            and assign(self.set_begin, <bytes> state[4], len(state[4]))
-            and assign(self.set_words, <bytes> state[5], len(state[5]))
-            and assign(self.linear_begin, <bytes> state[6], len(state[6]))
-            and assign(self.linear_constant, <bytes> state[7], len(state[7]))
-            and assign(self.term_begin, <bytes> state[8], len(state[8]))
-            and assign(self.term_feature, <bytes> state[9], len(state[9]))
-            and assign(self.term_coefficient, <bytes> state[10], len(state[10]))
-            and assign(self.leaf_count, <bytes> state[11], len(state[11]))
-            and assign(self.node_count, <bytes> state[12], len(state[12]))
-        )
-        if not whole:
-            raise ModelFormatError("thirteen arrays of whole items", "others")
+        cdef vector[NamedArray] arrays
+        cdef AnyArray* array
+        cdef size_t i
+        self.list_arrays(arrays)
+        if len(state) != <Py_ssize_t> arrays.size():
+            raise ModelFormatError(f"{arrays.size()} arrays", str(len(state)))
+        for i in range(arrays.size()):
+            array = arrays[i].array
+            content = <bytes?> state[i]
+            if len(content) % array.item_size:
+                raise ModelFormatError("whole items", f"{len(content)} bytes", None, arrays[i].name.decode())
+            array.copy(<bytes> content, len(content) // array.item_size)
         self.check_all()
 
-    cdef check_all(self):
+    def sections(self):
+        """The arrays as sections of a compact file."""
+        return self.named("forest.")
+
+    cpdef borrow_from(self, sections):
+        """Let the arrays read the sections of a compact file in place: proved when it was written."""
+        self.borrow(sections, "forest.")
+
+    cpdef check_all(self):
         """Prove the whole forest: what the reader proves tree by tree, for arrays that come from elsewhere."""
         cdef Py_ssize_t tree
         cdef size_t i

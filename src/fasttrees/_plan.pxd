@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array, ArrayOwner, NamedArray
 from fasttrees._categories cimport Categories
 from fasttrees._forest cimport Forest, Node
 from fasttrees._ranks cimport Ranks
@@ -35,6 +36,7 @@ cdef struct RankNode:
     int32_t right
     uint8_t rank
     uint8_t in_set
+    uint16_t padding        # named, so that it is written to files as zero
 
 cdef struct TreePlan:
     int64_t select_begin    # into selects
@@ -51,17 +53,18 @@ cdef struct LinearChunk:
     double coefficients[CHUNK_TERMS]
     int32_t slots[CHUNK_TERMS]  # into raw_features; one beyond them stands for 1.0
 
-cdef class Plan:
+cdef class Plan(ArrayOwner):
     cdef Ranks ranks
     cdef Categories categories
-    cdef vector[int32_t] raw_features          # read by linear leaves
-    cdef vector[LinearChunk] linear_chunks
-    cdef vector[int32_t] chunk_begin           # by linear leaf: into linear_chunks, at least one; one more entry
-    cdef vector[TreePlan] trees
-    cdef vector[Select] selects
-    cdef vector[int32_t] exits                 # where a row goes on that selection gave this number: as RankNode.left
-    cdef vector[RankNode] rank_nodes
+    cdef Array[int32_t] raw_features           # read by linear leaves
+    cdef Array[LinearChunk] linear_chunks
+    cdef Array[int32_t] chunk_begin            # by linear leaf: into linear_chunks, at least one; one more entry
+    cdef Array[TreePlan] trees
+    cdef Array[Select] selects
+    cdef Array[int32_t] exits                  # where a row goes on that selection gave this number: as RankNode.left
+    cdef Array[RankNode] rank_nodes
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays)
     cdef make_linear_chunks(self, Forest forest)
     cdef order_trees(self, Forest forest)
     cdef add_tree(self, Forest forest, Py_ssize_t tree)

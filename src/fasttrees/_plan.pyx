@@ -5,6 +5,7 @@ from libcpp.queue cimport priority_queue
 from libcpp.utility cimport pair
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport ArrayOwner, NamedArray
 from fasttrees._categories cimport Categories
 from fasttrees._forest cimport CATEGORICAL, Forest, Node, count_of_weight
 from fasttrees._ranks cimport Place, Ranks
@@ -19,30 +20,38 @@ cdef struct Walked:
     bint is_right
 
 
-cdef class Plan:
-    """The evaluation plan of a forest."""
+cdef class Plan(ArrayOwner):
+    """The evaluation plan of a forest, made from it or borrowed from a compact file's sections."""
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False):
-        self.ranks = Ranks(forest, keeps_tiny)
-        self.categories = Categories(forest)
+    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
+        self.ranks = Ranks(forest, keeps_tiny, sections)
+        self.categories = Categories(forest, sections, "plan.categories.")
+        if sections is not None:
+            self.borrow(sections, "plan.")
+            return
         self.make_linear_chunks(forest)
         self.order_trees(forest)
         self.ranks.forget_places()
         self.categories.make_classes(forest)
-        self.selects.shrink_to_fit()
-        self.exits.shrink_to_fit()
-        self.rank_nodes.shrink_to_fit()
+        self.shrink()
+
+    cdef void list_arrays(self, vector[NamedArray]& arrays):
+        arrays.push_back(NamedArray("raw_features", &self.raw_features))
+        arrays.push_back(NamedArray("linear_chunks", &self.linear_chunks))
+        arrays.push_back(NamedArray("chunk_begin", &self.chunk_begin))
+        arrays.push_back(NamedArray("trees", &self.trees))
+        arrays.push_back(NamedArray("selects", &self.selects))
+        arrays.push_back(NamedArray("exits", &self.exits))
+        arrays.push_back(NamedArray("rank_nodes", &self.rank_nodes))
 
     @property
     def nbytes(self):
-        """Bytes of memory that the plan's arrays hold."""
-        return (
-            self.ranks.nbytes + self.categories.nbytes
-            + 4 * (self.raw_features.capacity() + self.chunk_begin.capacity())
-            + self.linear_chunks.capacity() * sizeof(LinearChunk)
-            + self.trees.capacity() * sizeof(TreePlan) + self.selects.capacity() * sizeof(Select)
-            + 4 * self.exits.capacity() + self.rank_nodes.capacity() * sizeof(RankNode)
-        )
+        """Bytes of memory that the plan's arrays hold or borrow."""
+        return self.own_nbytes() + self.ranks.nbytes + self.categories.nbytes
+
+    def sections(self):
+        """The arrays as sections of a compact file."""
+        return {**self.ranks.sections(), **self.categories.named("plan.categories."), **self.named("plan.")}
 
     cdef make_linear_chunks(self, Forest forest):
         """Give each feature that a linear leaf reads a slot, and cut the leaves' terms into chunks."""
@@ -52,7 +61,8 @@ cdef class Plan:
         cdef int32_t feature
         cdef int i
         slot_of.resize(forest.n_features, -1)
-        for feature in forest.term_feature:
+        for term in range(<int64_t> forest.term_feature.size()):
+            feature = forest.term_feature[term]
             if slot_of[feature] < 0:
                 slot_of[feature] = self.raw_features.size()
                 self.raw_features.push_back(feature)
@@ -66,8 +76,6 @@ cdef class Plan:
                     term += 1
                 self.linear_chunks.push_back(chunk)
         self.chunk_begin.push_back(self.linear_chunks.size())
-        self.linear_chunks.shrink_to_fit()
-        self.chunk_begin.shrink_to_fit()
 
     cdef order_trees(self, Forest forest):
         """Write down each tree's splits for the kernels, in the order in which they take the trees: class by class."""
@@ -138,6 +146,7 @@ cdef class Plan:
     cdef place_split(self, Forest forest, const Node* node, RankNode* split, bint is_selected):
         """Say where a split finds its outcome: in a column of ranks, or in a category set."""
         cdef Place place
+        split.padding = 0
         split.in_set = node.decision & CATEGORICAL
         if split.in_set:
             split.column = self.categories.add_set(forest, node, is_selected)

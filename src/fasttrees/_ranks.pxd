@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array, ArrayOwner, NamedArray
 from fasttrees._forest cimport Forest, Node
 
 cdef enum:
@@ -19,6 +20,7 @@ cdef struct RankedFeature:
     uint32_t column_begin
     uint32_t column_end
     int32_t marks_zeros      # whether a column treats zeros as missing
+    int32_t padding          # named, so that it is written to files as zero
 
 cdef struct Column:
     # Ranks of a feature as bytes, for the splits that treat missing values alike and share 255 thresholds.
@@ -39,18 +41,19 @@ cdef struct Ranking:
 
 cdef bint tells_tiny_apart(Forest forest) noexcept
 
-cdef class Ranks:
+cdef class Ranks(ArrayOwner):
     cdef bint keeps_tiny
     cdef int32_t n_features
-    cdef vector[RankedFeature] features
-    cdef vector[double] thresholds
-    cdef vector[uint32_t] buckets              # by feature and bucket: thresholds in the buckets before
-    cdef vector[Column] columns
+    cdef Array[RankedFeature] features
+    cdef Array[double] thresholds
+    cdef Array[uint32_t] buckets               # by feature and bucket: thresholds in the buckets before
+    cdef Array[Column] columns
     cdef const Node* first_node                # of the forest; only while a plan is made, like all below
     cdef vector[uint32_t] node_ranks           # by numerical split: the place of its threshold
     cdef vector[Ranking] rankings              # by group
     cdef vector[uint32_t] column_of            # by group, way and chunk
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays)
     cdef Place place(self, const Node* node) noexcept nogil
     cdef int32_t group_of(self, const Node* node) noexcept nogil
     cdef forget_places(self)

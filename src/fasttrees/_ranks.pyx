@@ -12,6 +12,7 @@ from libcpp.algorithm cimport iter_swap, lower_bound, sort
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport ArrayOwner, NamedArray
 from fasttrees._forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, MISSING_ZERO, Forest, Node
 from fasttrees._rows cimport ZERO_LIMIT
 
@@ -112,7 +113,7 @@ cdef void sort_thresholds(vector[pair[double, uint32_t]]& own) noexcept nogil:
     sort(own.begin() + n_nans, own.end())
 
 
-cdef class Ranks:
+cdef class Ranks(ArrayOwner):
     """Ranks and columns for all numerical splits of a forest.
 
     Parameters
@@ -121,22 +122,28 @@ cdef class Ranks:
     keeps_tiny : bool, default False
         Whether values within the zero limit are compared as they are. Splits that take them for missing then have
         thresholds apart from the feature's other splits, because only they may look at a mark instead of a rank.
+    sections : Sections or None
+        A compact file's that hold the ranks for values within the zero limit taken for zero, to borrow instead.
     """
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False):
+    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
         self.keeps_tiny = keeps_tiny
         self.n_features = forest.n_features
+        if sections is not None:
+            self.borrow(sections, "ranks.")
+            return
         self.find_thresholds(forest)
         self.make_columns(forest)
 
-    @property
-    def nbytes(self):
-        """Bytes of memory that the arrays hold."""
-        return (
-            self.features.capacity() * sizeof(RankedFeature) + 8 * self.thresholds.capacity()
-            + 4 * self.buckets.capacity() + self.columns.capacity() * sizeof(Column)
-            + self.rankings.capacity() * sizeof(Ranking) + 4 * self.column_of.capacity()
-        )
+    cdef void list_arrays(self, vector[NamedArray]& arrays):
+        arrays.push_back(NamedArray("features", &self.features))
+        arrays.push_back(NamedArray("thresholds", &self.thresholds))
+        arrays.push_back(NamedArray("buckets", &self.buckets))
+        arrays.push_back(NamedArray("columns", &self.columns))
+
+    def sections(self):
+        """The arrays as sections of a compact file."""
+        return self.named("ranks.")
 
     cdef Place place(self, const Node* node) noexcept nogil:
         """Column and rank of a numerical split."""
@@ -169,6 +176,7 @@ cdef class Ranks:
         cdef size_t i
         cdef int32_t group
         cdef RankedFeature ranked
+        ranked.padding = 0
         self.rankings.resize(2 * forest.n_features)
         self.node_ranks.resize(forest.nodes.size())
         self.first_node = forest.nodes.data()

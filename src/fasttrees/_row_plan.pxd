@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint32_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array, ArrayOwner, NamedArray
 from fasttrees._categories cimport Categories
 from fasttrees._forest cimport Forest
 from fasttrees._ranks cimport Ranks
@@ -18,16 +19,18 @@ cdef struct Step:
     uint32_t next
     uint32_t test           # column << 8 | rank
 
-cdef class RowPlan:
+cdef class RowPlan(ArrayOwner):
     cdef Ranks ranks
     cdef Categories categories
-    cdef vector[Step] steps
-    cdef vector[uint32_t] roots          # by tree: its first step
-    cdef vector[uint32_t] outcome_begin  # by categorical feature: the column of its first split; one more entry
+    cdef Array[Step] steps
+    cdef Array[uint32_t] roots           # by tree: its first step
+    cdef Array[uint32_t] outcome_begin   # by categorical feature: the column of its first split; one more entry
     cdef vector[uint32_t] set_of         # by split: its category set; only while the plan is made
     cdef Py_ssize_t n_columns            # bytes for a row, as many as the largest tree has leaves at least
     cdef bint fits                       # whether a Step can number all columns and steps; there are none otherwise
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays)
+    cdef measure(self, Forest forest)
     cdef sets_of_splits(self, Forest forest)
     cdef place_outcomes(self)
     cdef add_tree(self, Forest forest, Py_ssize_t tree)

@@ -2,26 +2,27 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport ArrayOwner, NamedArray
 from fasttrees._categories cimport TILE, Categories, CategorySet
 from fasttrees._forest cimport CATEGORICAL, Forest, Node
 from fasttrees._ranks cimport Place, Ranks
 
 
-cdef class RowPlan:
+cdef class RowPlan(ArrayOwner):
     """The walking plan of a forest: every split looks at one byte of a row, as in the plan for batches."""
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False):
+    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
         cdef Py_ssize_t tree
-        cdef int64_t n_leaves = 1
-        self.ranks = Ranks(forest, keeps_tiny)
-        self.categories = Categories(forest)
+        self.ranks = Ranks(forest, keeps_tiny, sections)
+        self.categories = Categories(forest, sections, "rows.categories.")
+        if sections is not None:
+            self.borrow(sections, "rows.")
+            self.measure(forest)
+            return
         self.sets_of_splits(forest)
         self.categories.make_classes(forest)
         self.place_outcomes()
-        for tree in range(forest.tree_count()):
-            n_leaves = max(n_leaves, forest.leaf_begin[tree + 1] - forest.leaf_begin[tree])
-        self.n_columns = max(<int64_t> self.outcome_begin.back(), n_leaves)
-        self.fits = self.n_columns <= MAX_COLUMNS and 2 * forest.nodes.size() + forest.tree_count() <= MAX_STEPS
+        self.measure(forest)
         if self.fits:
             self.steps.reserve(2 * forest.nodes.size() + forest.tree_count())
             for tree in range(forest.tree_count()):
@@ -29,13 +30,28 @@ cdef class RowPlan:
         self.ranks.forget_places()
         vector[uint32_t]().swap(self.set_of)
 
+    cdef void list_arrays(self, vector[NamedArray]& arrays):
+        arrays.push_back(NamedArray("steps", &self.steps))
+        arrays.push_back(NamedArray("roots", &self.roots))
+        arrays.push_back(NamedArray("outcome_begin", &self.outcome_begin))
+
     @property
     def nbytes(self):
-        """Bytes of memory that the plan's arrays hold."""
-        return (
-            self.ranks.nbytes + self.categories.nbytes + self.steps.capacity() * sizeof(Step)
-            + 4 * (self.roots.capacity() + self.outcome_begin.capacity() + self.set_of.capacity())
-        )
+        """Bytes of memory that the plan's arrays hold or borrow."""
+        return self.own_nbytes() + self.ranks.nbytes + self.categories.nbytes
+
+    def sections(self):
+        """The arrays as sections of a compact file, without those of the ranks: they are the other plan's too."""
+        return {**self.categories.named("rows.categories."), **self.named("rows.")}
+
+    cdef measure(self, Forest forest):
+        """Find how many columns a row has, and whether a Step can number them and all steps."""
+        cdef Py_ssize_t tree
+        cdef int64_t n_leaves = 1
+        for tree in range(forest.tree_count()):
+            n_leaves = max(n_leaves, forest.leaf_begin[tree + 1] - forest.leaf_begin[tree])
+        self.n_columns = max(<int64_t> self.outcome_begin.back(), n_leaves)
+        self.fits = self.n_columns <= MAX_COLUMNS and 2 * forest.nodes.size() + forest.tree_count() <= MAX_STEPS
 
     cdef sets_of_splits(self, Forest forest):
         """Make the category sets of the categorical splits known to the categories, in the order of the splits."""

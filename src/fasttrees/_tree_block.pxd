@@ -3,6 +3,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
+from fasttrees._arrays cimport Array
 from fasttrees._cursor cimport Cursor
 from fasttrees._forest cimport Forest
 
@@ -79,6 +80,6 @@ cdef class TreeBlock:
     cdef int check_lengths(self, int64_t n_leaves, int64_t n_sets) except -1 nogil
     cdef int add_to(self, Forest forest) except -1 nogil
     cdef int add_category_sets(self, Forest forest, int64_t n_sets) except -1 nogil
-    cdef void add_counts(self, int slot, vector[int32_t]& counts, size_t n) noexcept nogil
+    cdef int add_counts(self, int slot, Array[int32_t]& counts, size_t n) except -1 nogil
     cdef int add_nodes(self, Forest forest, int64_t n_nodes, int64_t n_sets) except -1 nogil
     cdef int add_linear_leaves(self, Forest forest, int64_t n_leaves) except -1 nogil

@@ -298,7 +298,7 @@ cdef class TreeBlock:
         self.check_lengths(n_leaves, n_sets)
         self.add_category_sets(forest, n_sets)
         self.add_nodes(forest, n_leaves - 1, n_sets)
-        forest.leaf_value.insert(forest.leaf_value.end(), leaf_value.begin(), leaf_value.end())
+        forest.leaf_value.extend(leaf_value.data(), leaf_value.size())
         forest.leaf_begin.push_back(forest.leaf_value.size())
         self.add_counts(LEAF_COUNT, forest.leaf_count, forest.leaf_value.size())
         self.add_counts(INTERNAL_COUNT, forest.node_count, forest.nodes.size())
@@ -328,9 +328,9 @@ cdef class TreeBlock:
                         CAT_BOUNDARIES, "numbers that never fall", f"{boundaries[0][i + 1]} after {boundaries[0][i]}"
                     )
             forest.set_begin.push_back(base + boundaries[0][i + 1])
-        forest.set_words.insert(forest.set_words.end(), self.words.begin(), self.words.end())
+        forest.set_words.extend(self.words.data(), self.words.size())
 
-    cdef void add_counts(self, int slot, vector[int32_t]& counts, size_t n) noexcept nogil:
+    cdef int add_counts(self, int slot, Array[int32_t]& counts, size_t n) except -1 nogil:
         """Append a tree's counts, so that there are `n` in all; those that the model has not are 0."""
         cdef size_t i, first = counts.size()
         counts.resize(n)
@@ -388,4 +388,4 @@ cdef class TreeBlock:
                 with gil:
                     raise self.error(LEAF_FEATURES, f"features from 0 to {forest.n_features - 1}", str(feature))
             forest.term_feature.push_back(feature)
-        forest.term_coefficient.insert(forest.term_coefficient.end(), coefficients.begin(), coefficients.end())
+        forest.term_coefficient.extend(coefficients.data(), coefficients.size())
