@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -215,11 +216,18 @@ def lightgbm_predict(booster: lightgbm.Booster, rows: Matrix, **arguments: Any) 
     return np.asarray(booster.predict(rows, num_threads=1, **arguments))
 
 
+def load_compact(text: str | bytes) -> fasttrees.Model:
+    """Load a model from a compact file, which is gone then."""
+    with tempfile.TemporaryDirectory() as folder:
+        fasttrees.loads(text).save(f"{folder}/model.ft")
+        return fasttrees.load(f"{folder}/model.ft")
+
+
 def load_builds(text: str | bytes) -> dict[str, fasttrees.Model]:
-    """Load a model once for every build of the kernels that this processor runs."""
+    """Load a model once for every build of the kernels that this processor runs, and from a compact file."""
     model = fasttrees.loads(text)
     evaluator = model._evaluator
-    return {
+    builds = {
         build: fasttrees.Model._of(
             import_module(f"fasttrees.{build}").Evaluator(
                 evaluator.forest, evaluator.objective, evaluator.average_output
@@ -228,6 +236,7 @@ def load_builds(text: str | bytes) -> dict[str, fasttrees.Model]:
         )
         for build in usable_builds()
     }
+    return {**builds, "compact file": load_compact(text)}
 
 
 def differences(actual: Matrix, expected: Matrix) -> NDArray[np.bool_]:

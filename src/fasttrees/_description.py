@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from fasttrees._opened import Opened
 from fasttrees.errors import InputError, ModelTextError
 
 TYPE_CHECKING = False
@@ -30,8 +31,8 @@ __all__ = ["Description"]
 class Description:
     """Base of the public model: all of it but scoring."""
 
-    _evaluator: Evaluator
-    _facts: dict[str, Any]
+    _evaluator: Evaluator = Opened()  # type: ignore[assignment]
+    _facts: dict[str, Any] = Opened()  # type: ignore[assignment]
     _source: FileSource | TextSource | None
 
     # -- facts --------------------------------------------------------------------------------------------------------
@@ -153,6 +154,15 @@ class Description:
             total += max(leaf_values(tree))
         return total
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a compact file for ``fasttrees.load`` to map: docs/compact-file.md. It holds what predictions need.
+
+        The file takes its name only when it is whole.
+        """
+        from fasttrees import _compact
+
+        _compact.save_model(path, self._evaluator, self._facts)
+
     # -- what the text of the model holds -----------------------------------------------------------------------------
 
     def model_to_string(
@@ -267,7 +277,10 @@ class Description:
 
     def _text(self) -> ModelText:
         if self._source is None:
-            raise ModelTextError("the model was made without its text: load it from its model.txt to describe it")
+            raise ModelTextError(
+                "the model was made without its text, or from a compact file, which has none: load its model.txt to "
+                "describe it"
+            )
         from fasttrees._source import text_of
         from fasttrees.text import ModelText
 

@@ -8,13 +8,19 @@ from typing_extensions import Buffer
 from fasttrees._forest import Forest
 from fasttrees._objective import Objective
 from fasttrees._rows import RowBuffer
+from fasttrees._sections import Sections
 
 class Evaluator:
     forest: Forest
     objective: Objective
     average_output: bool
     def __init__(
-        self, forest: Forest, objective: Objective, average_output: bool, keeps_tiny: bool = False
+        self,
+        forest: Forest,
+        objective: Objective,
+        average_output: bool,
+        keeps_tiny: bool = False,
+        sections: Sections | None = None,
     ) -> None: ...
     @property
     def nbytes(self) -> int: ...

@@ -40,11 +40,14 @@ cdef class Evaluator:
         Whether the model is a random forest: scores are then divided by the number of iterations before the transform.
     keeps_tiny : bool, default False
         Whether trees see values within the zero limit as they are, which only matters to few forests.
+    sections : Sections or None
+        A compact file's that hold plans of this forest, for trees that take values within the zero limit for zero.
     """
 
     cdef readonly Forest forest
     cdef readonly Objective objective
     cdef readonly bint average_output
+    cdef object sections   # of the compact file that holds the plans, or None
     cdef Plan plan         # made when the first batch needs it
     cdef RowPlan row_plan  # made when the first few rows need it
     cdef bint keeps_tiny
@@ -52,12 +55,14 @@ cdef class Evaluator:
     cdef Evaluator tiny    # for such rows, if it matters; made when the first need it
 
     def __init__(
-        self, Forest forest not None, Objective objective not None, bint average_output, bint keeps_tiny=False
+        self, Forest forest not None, Objective objective not None, bint average_output, bint keeps_tiny=False,
+        sections=None,
     ):
         self.forest = forest
         self.objective = objective
         self.average_output = average_output
         self.keeps_tiny = keeps_tiny
+        self.sections = None if keeps_tiny else sections
         self.tells_tiny = -1
 
     @property
@@ -109,7 +114,7 @@ cdef class Evaluator:
         cdef bint walks = job.rows.n_rows < WALK_ROWS  # not for the last range of a batch: it has its plan
         cdef bint done
         if walks and row_plan is None:
-            row_plan = RowPlan(self.forest, keeps_tiny=self.keeps_tiny)
+            row_plan = RowPlan(self.forest, self.keeps_tiny, self.sections)
             if plan is not None:
                 row_plan.ranks = plan.ranks  # the same numbers: kept once
             self.row_plan = row_plan
@@ -121,7 +126,7 @@ cdef class Evaluator:
                     done = walk_rows(self.forest, row_plan, self.objective, job, start, stop)
         else:
             if plan is None:
-                plan = Plan(self.forest, keeps_tiny=self.keeps_tiny)
+                plan = Plan(self.forest, self.keeps_tiny, self.sections)
                 if row_plan is not None:
                     plan.ranks = row_plan.ranks
                 self.plan = plan

@@ -319,13 +319,15 @@ cdef check_tree_count(TreeReader reader, Py_ssize_t number, dict header):
         raise ModelFormatError(f"{n_classes} trees in every iteration", f"{number} trees in all")
 
 
-def read_model(bytes data not None):
+def read_model(bytes data not None, size=None):
     """Read a model.
 
     Parameters
     ----------
     data : bytes
         The whole content of a ``model.txt``.
+    size : int or None
+        Bytes of the file where that is more: one that holds the trees in another form.
 
     Returns
     -------
@@ -339,7 +341,7 @@ def read_model(bytes data not None):
     ModelFormatError
         If anything in the file is not as LightGBM writes it.
     """
-    return read(Cursor(data), None, len(data))
+    return read(Cursor(data), None, len(data) if size is None else size)
 
 
 def read_model_file(file):

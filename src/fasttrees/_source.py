@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-__all__ = ["FileSource", "TextSource", "encoded", "file_is_json", "text_of"]
+__all__ = ["FileSource", "TextSource", "encoded", "is_json", "start_of", "text_of"]
 
 JSON_START = 64  # bytes that tell JSON from a model's text
 
@@ -21,9 +21,9 @@ def is_json(data: bytes) -> bool:
     return data[:JSON_START].lstrip()[:1] == b"{"
 
 
-def file_is_json(file: BinaryIO) -> bool:
-    """Tell the same of a file that can be read anywhere; its position stays."""
-    return is_json(os.pread(file.fileno(), JSON_START, 0))
+def start_of(file: BinaryIO) -> bytes:
+    """Read what tells the kind of a model, of a file that can be read anywhere; its position stays."""
+    return os.pread(file.fileno(), JSON_START, 0)
 
 
 def text_of(data: bytes) -> bytes:

@@ -6,12 +6,11 @@ import os
 
 from fasttrees._description import Description
 from fasttrees._engine import Evaluator, RowScorer
+from fasttrees._loading import read_file, read_text
 from fasttrees._parameters import Parameters
-from fasttrees._reader import read_model, read_model_file
 from fasttrees._rows import RowBuffer
-from fasttrees._source import FileSource, TextSource, encoded, file_is_json, text_of
 from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
-from fasttrees.errors import InputError, InputTypeError, ModelFormatError
+from fasttrees.errors import InputError, InputTypeError
 
 TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
 if TYPE_CHECKING:
@@ -19,21 +18,22 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from fasttrees._forest import Forest
-    from fasttrees._objective import Objective
+    from fasttrees._loading import Loaded
+    from fasttrees._source import FileSource, TextSource
     from fasttrees.inputs.blocks import BlockRows
-
-    Parts = tuple[Evaluator, dict[str, Any], FileSource | TextSource | None]
 
 __all__ = ["Model", "load", "loads"]
 
 
-def load(path: str | os.PathLike[str]) -> Model:
-    """Read a model from a ``model.txt`` that LightGBM wrote, or from JSON of its ``dump_model``.
+def load(path: str | os.PathLike[str], *, verify: bool = False) -> Model:
+    """Read a model from a ``model.txt`` that LightGBM wrote, from JSON of its ``dump_model``, or from a compact file.
 
     Parameters
     ----------
     path : str or path-like
+    verify : bool, default False
+        Prove the trees of a compact file again, as those of a text always are, and make its plans anew: for files from
+        others. Damage is found without it: above 1 MiB when the damaged part is first needed.
 
     Returns
     -------
@@ -46,15 +46,18 @@ def load(path: str | os.PathLike[str]) -> Model:
     ModelFormatError
         If it is not a whole and sound model; the error says where.
     """
-    return Model(model_file=path)
+    return Model(model_file=path, verify=verify)
 
 
-def loads(text: str | bytes | bytearray | memoryview) -> Model:
+def loads(text: str | bytes | bytearray | memoryview, *, verify: bool = False) -> Model:
     """Read a model from the text of a ``model.txt``, as ``lightgbm.Booster.model_to_string`` returns it, or from JSON.
 
     Parameters
     ----------
     text : str or bytes-like
+        Or a compact file's bytes.
+    verify : bool, default False
+        As in :func:`load`.
 
     Returns
     -------
@@ -65,36 +68,7 @@ def loads(text: str | bytes | bytearray | memoryview) -> Model:
     ModelFormatError
         If the text is not a whole and sound model; the error says where.
     """
-    return Model(model_str=text)
-
-
-def _read_file(path: Any) -> Parts:
-    with open(path, "rb") as file:
-        source = FileSource.of(file, path)
-        if source is not None and not file_is_json(file):
-            return _parts(*read_model_file(file), source)
-        return _parts(*_read_bytes(file.read()), source)
-
-
-def _read_text(text: Any) -> Parts:
-    data = encoded(text)
-    return _parts(*_read_bytes(data), TextSource(text if isinstance(text, str) else data))
-
-
-def _read_bytes(data: bytes) -> tuple[Forest, Objective, dict[str, Any]]:
-    text = text_of(data)
-    try:
-        return read_model(text)
-    except ModelFormatError as error:
-        if text is data:
-            raise
-        raise ModelFormatError(error.expected, error.got, error.tree, error.key) from error  # JSON has other lines
-
-
-def _parts(
-    forest: Forest, objective: Objective, facts: dict[str, Any], source: FileSource | TextSource | None
-) -> Parts:
-    return Evaluator(forest, objective, facts.pop("average_output")), facts, source
+    return Model(model_str=text, verify=verify)
 
 
 _inputs: Any = None  # numpy's side of the package, imported when it is first needed
@@ -120,6 +94,8 @@ class Model(Description):
         What :func:`load` reads.
     model_str : str or bytes-like, optional
         What :func:`loads` reads. One of the two must be given.
+    verify : bool, default False
+        As of :func:`load`.
     """
 
     def __init__(
@@ -127,11 +103,11 @@ class Model(Description):
         *,
         model_file: str | os.PathLike[str] | None = None,
         model_str: str | bytes | bytearray | memoryview | None = None,
+        verify: bool = False,
     ) -> None:
         if (model_file is None) == (model_str is None):
             raise InputTypeError("expected either model_file or model_str")
-        parts = _read_file(model_file) if model_file is not None else _read_text(model_str)
-        self._set(*parts)
+        self._set(read_file(model_file, verify) if model_file is not None else read_text(model_str, verify))
 
     @classmethod
     def from_booster(cls, booster: Any, num_iteration: int | None = None, start_iteration: int = 0) -> Model:
@@ -153,13 +129,15 @@ class Model(Description):
     @classmethod
     def _of(cls, evaluator: Evaluator, facts: dict[str, Any], source: FileSource | TextSource | None = None) -> Model:
         model = cls.__new__(cls)
-        model._set(evaluator, facts, source)
+        model._set(((evaluator, facts), source))
         return model
 
-    def _set(self, evaluator: Evaluator, facts: dict[str, Any], source: FileSource | TextSource | None) -> None:
-        self._evaluator = evaluator
-        self._facts = facts
-        self._source = source
+    def _set(self, loaded: Loaded) -> None:
+        parts, self._source = loaded
+        if callable(parts):
+            self._open = parts
+        else:
+            self._evaluator, self._facts = parts
 
     # -- scoring ------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import fasttrees
 from fasttrees._contrib import Contributor
 from fasttrees._rows import RowBuffer
-from tests.builders import Tree, chain, load_lightgbm, model_text, random_tree
+from tests.builders import Tree, chain, load_compact, load_lightgbm, model_text, random_tree
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -48,6 +48,8 @@ def assert_same(text: str, rows: Any, n_threads: int | None = None, **arguments:
     theirs: Any = load_lightgbm(text).predict(rows, pred_contrib=True, num_threads=1, **arguments)
     assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
     assert ours.tobytes() == theirs.tobytes()
+    compact = load_compact(text).predict(rows, pred_contrib=True, n_threads=n_threads, **arguments)
+    assert compact.tobytes() == theirs.tobytes()
     return ours
 
 
