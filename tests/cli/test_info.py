@@ -82,3 +82,14 @@ def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(err.splitlines()) == 1
     assert main(["info", str(tmp_path / "none.txt")]) == 1
     assert capsys.readouterr().err == f"fasttrees: error: {tmp_path / 'none.txt'}: No such file or directory\n"
+
+
+def test_a_compact_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {}
+    fasttrees.load(MODELS / "categorical.txt").save(tmp_path / "model.ft")
+    for path in (MODELS / "categorical.txt", tmp_path / "model.ft"):
+        assert main(["info", str(path), "--json"]) == 0
+        facts[path.suffix] = json.loads(capsys.readouterr().out)
+        assert facts[path.suffix].pop("file_bytes") == path.stat().st_size
+        del facts[path.suffix]["file"], facts[path.suffix]["memory_bytes"]
+    assert facts[".ft"] == facts[".txt"]

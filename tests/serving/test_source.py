@@ -22,12 +22,14 @@ from fasttrees.serving import s3
 from fasttrees.serving.archive import extract_model
 from fasttrees.serving.errors import ModelSourceError
 from fasttrees.serving.fetch import Fetch, Progress
+from fasttrees.serving.models import load_model
 from fasttrees.serving.s3 import open_unnamed
 from fasttrees.serving.s3_errors import FetchError, explain
+from fasttrees.serving.settings import Settings
 from fasttrees.serving.source import check_sha256, find_model
 
 MODEL = (Path(__file__).parents[2] / "examples" / "flights" / "model.txt").read_bytes()
-BOTH_WAYS = "put one LightGBM text model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
+BOTH_WAYS = "put one LightGBM model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
 
 
 def lay(root: Path, *names: str) -> Path:
@@ -58,6 +60,32 @@ def test_finds_the_model(tmp_path: Path, names: list[str], expected: str) -> Non
     assert find_model(str(lay(tmp_path, *names))) == str(tmp_path / expected)
 
 
+def test_a_compact_file_is_a_model(tmp_path: Path) -> None:
+    compact = tmp_path / "model.ft"
+    fasttrees.loads(MODEL).save(compact)
+    assert find_model(str(tmp_path)) == str(compact)
+    assert extracted(packed({"model.ft": compact.read_bytes(), "a.json": b"{}"})) == compact.read_bytes()
+    (tmp_path / "other.txt").write_bytes(MODEL)
+    assert find_model(str(tmp_path)) == str(compact)
+    (tmp_path / "model.txt").write_bytes(MODEL)
+    assert find_model(str(tmp_path)) == str(tmp_path / "model.txt")
+    compact.write_bytes(compact.read_bytes()[:-1])
+    with pytest.raises(ModelSourceError, match="as the header says"):
+        load_model(str(compact), Settings())
+
+
+def test_damage_in_a_large_compact_file_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fasttrees._compact.SMALL", 0)
+    compact = tmp_path / "model.ft"
+    fasttrees.loads(MODEL).save(compact)
+    assert load_model(str(compact), Settings()).n_trees
+    content = bytearray(compact.read_bytes())
+    content[-100] ^= 1
+    compact.write_bytes(content)
+    with pytest.raises(ModelSourceError, match="the file is damaged"):
+        load_model(str(compact), Settings())
+
+
 def test_a_file_is_the_model(tmp_path: Path) -> None:
     assert find_model(str(lay(tmp_path, "a.json", "b.txt") / "a.json")) == str(tmp_path / "a.json")
 
@@ -65,11 +93,11 @@ def test_a_file_is_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "cause"),
     [
-        ([], "holds no LightGBM text model: no file there"),
-        ([".model.txt"], "holds no LightGBM text model: no file there"),
+        ([], "holds no LightGBM model: no file there"),
+        ([".model.txt"], "holds no LightGBM model: no file there"),
         (
             ["a.json", "b/c.pkl"],
-            "holds no LightGBM text model: no file that begins with 'tree' among 'a.json', 'b/c.pkl'",
+            "holds no LightGBM model: no file that begins as one among 'a.json', 'b/c.pkl'",
         ),
         (["a.txt", "b.txt"], "holds 2 models, none of them 'model.txt' alone: 'a.txt', 'b.txt'"),
         (
@@ -275,10 +303,10 @@ def test_takes_the_model_out_of_an_archive(files: dict[str, Any]) -> None:
         (io.BytesIO(MODEL), "is no sound .tar.gz: not a gzip file"),
         (io.BytesIO(packed({"a": MODEL}).getvalue()[:-5000]), "is no sound .tar.gz: Compressed file ended"),
         (io.BytesIO(b""), "is no sound .tar.gz: "),
-        (packed({}), "holds no LightGBM text model: no file there"),
-        (packed({"model.txt": link_to("/etc/passwd")}), "holds no LightGBM text model: no file there"),
-        (packed({"../model.txt": MODEL}), "holds no LightGBM text model: no file there"),
-        (packed({"a": b"a", "b": b""}), "no file that begins with 'tree' among 'a', 'b'"),
+        (packed({}), "holds no LightGBM model: no file there"),
+        (packed({"model.txt": link_to("/etc/passwd")}), "holds no LightGBM model: no file there"),
+        (packed({"../model.txt": MODEL}), "holds no LightGBM model: no file there"),
+        (packed({"a": b"a", "b": b""}), "no file that begins as one among 'a', 'b'"),
         (packed({"a": MODEL, "b": MODEL}), "holds 2 models, none of them 'model.txt' alone: 'a', 'b'"),
         (packed({str(number): b"" for number in range(1001)}), "holds more than 1000 files or 8 GiB"),
     ],

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import fasttrees
-from fasttrees.cli import info, predict, serve, transform
+from fasttrees.cli import convert, info, predict, serve, transform
 from fasttrees.errors import CsvError, FastTreesError, ModelFormatError
 
 __all__ = ["main"]
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     predict.add_command(commands)
     info.add_command(commands)
+    convert.add_command(commands)
     serve.add_command(commands)
     transform.add_command(commands)
     args = parser.parse_args(argv)

@@ -18,7 +18,7 @@ MAX_NAMES = 20  # features named in the text form
 def add_command(commands: Any) -> None:
     """Add ``info`` to the commands."""
     parser = commands.add_parser("info", help="say what a model is", allow_abbrev=False)
-    parser.add_argument("model", metavar="MODEL", help="model.txt that LightGBM wrote")
+    parser.add_argument("model", metavar="MODEL", help="model.txt that LightGBM wrote, or a compact file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 

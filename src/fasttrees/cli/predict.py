@@ -37,7 +37,7 @@ def add_command(commands: Any) -> None:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("model", metavar="MODEL", help="model.txt that LightGBM wrote")
+    add("model", metavar="MODEL", help="model.txt that LightGBM wrote, or a compact file")
     add("input", metavar="INPUT", help="CSV or TSV file, plain or gzip; - is standard input")
     add(
         "-o",

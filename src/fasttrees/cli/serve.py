@@ -20,7 +20,7 @@ def add_command(commands: Any) -> None:
         description="Serves a model at /invocations; the environment variables of docs/serving.md hold as well.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model", metavar="MODEL", help="model.txt, or a directory with one (default: $MODEL_PATH)")
+    parser.add_argument("--model", metavar="MODEL", help="model file, or a directory with one (default: $MODEL_PATH)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
     parser.add_argument("--port", metavar="N", help="default: $SAGEMAKER_BIND_TO_PORT, else 8080; 0: any that is free")
     parser.set_defaults(run=run, usage_error=parser.error)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
-from fasttrees.serving.source import MODEL_START, choose_model, is_hidden
+from fasttrees.serving.source import MODEL_START_SIZE, choose_model, is_hidden, is_model_start
 
 __all__ = ["ARCHIVE_ENDINGS", "extract_model"]
 
@@ -64,4 +64,4 @@ def _regular_files(archive: tarfile.TarFile, progress: Callable[[], None]) -> di
 
 def _starts_like_model(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
     with archive.extractfile(member) as file:  # type: ignore[union-attr]
-        return file.read(len(MODEL_START)) == MODEL_START
+        return is_model_start(file.read(MODEL_START_SIZE))

@@ -65,13 +65,13 @@ def load_model(path: str, settings: Settings, name: str | None = None, url: str 
     """
     try:
         model = fasttrees.load(path)
+        _make_plans(model)  # of a compact file, this verifies the rest
     except ModelFormatError as error:
         raise ModelSourceError(f"{url or path}: not a model that LightGBM wrote, or damaged: {error}") from error
     except OSError as error:
         raise ModelSourceError(f"{url or path}: {error.strerror}") from error
     selection = Selection.parse(settings.inference_output, settings.prediction_threshold, model)
     options = Options(settings.csv_header, settings.bad_row_placeholder, settings.libsvm_index_base)
-    _make_plans(model)
     release_memory()
     return ServedModel(name, url or path, model, Decoders(model, options), selection)
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 
 from fasttrees.serving.errors import ModelSourceError
-from fasttrees.serving.source import MODEL_NAME
+from fasttrees.serving.source import MODEL_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def fetch_model(
     """
     begin = time.monotonic()
     if key.endswith("/"):
-        key += MODEL_NAME
+        key += MODEL_NAMES[0]
     uri = f"s3://{bucket}/{key}"
     descriptor = open_unnamed()
     request: dict[str, Any] = {

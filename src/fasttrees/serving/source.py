@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 
+from fasttrees._opened import MAGIC
 from fasttrees.serving.errors import ModelSourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["check_sha256", "choose_model", "find_model"]
+__all__ = ["MODEL_START_SIZE", "check_sha256", "choose_model", "find_model", "is_hidden", "is_model_start"]
 
-MODEL_NAME = "model.txt"
-MODEL_START = b"tree"  # the first bytes of every model that LightGBM writes
-BOTH_WAYS = "put one LightGBM text model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
+MODEL_NAMES = ("model.txt", "model.ft")  # the first that there is
+TEXT_START = b"tree"  # the first bytes of every model that LightGBM writes
+MODEL_START_SIZE = len(MAGIC)
+BOTH_WAYS = "put one LightGBM model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
 
 
 def find_model(path: str) -> str:
     """Find the model in a directory, which is only read.
 
-    Model files are those that begin with ``tree``, as all text models of LightGBM do; names that begin with a dot are
-    passed over. Those with the fewest folders around them count: ``model.txt`` among them, else the only one.
+    Model files are those that begin with ``tree``, as all text models of LightGBM do, and compact files of fasttrees;
+    names that begin with a dot are passed over. Those with the fewest folders around them count: ``model.txt`` among
+    them, else ``model.ft``, else the only one.
 
     Parameters
     ----------
@@ -70,7 +73,12 @@ def _starts_like_model(path: str) -> bool:
     if not os.path.isfile(path):  # a pipe or a socket
         return False
     with open(path, "rb") as file:
-        return file.read(len(MODEL_START)) == MODEL_START
+        return is_model_start(file.read(MODEL_START_SIZE))
+
+
+def is_model_start(start: bytes) -> bool:
+    """Tell a model file by its first MODEL_START_SIZE bytes."""
+    return start.startswith((TEXT_START, MAGIC))
 
 
 def choose_model(models: list[str], files: list[str]) -> str:
@@ -89,13 +97,15 @@ def choose_model(models: list[str], files: list[str]) -> str:
         If there is none, or no way to tell which of several is meant.
     """
     if not models:
-        found = f"no file that begins with 'tree' among {_listed(files)}" if files else "no file there"
-        raise ValueError(f"holds no LightGBM text model: {found}")
+        found = f"no file that begins as one among {_listed(files)}" if files else "no file there"
+        raise ValueError(f"holds no LightGBM model: {found}")
     depth = min(model.count("/") for model in models)
     nearest = [model for model in models if model.count("/") == depth]
-    named = [model for model in nearest if os.path.basename(model) == MODEL_NAME] or nearest
+    named = nearest
+    for name in reversed(MODEL_NAMES):
+        named = [model for model in nearest if os.path.basename(model) == name] or named
     if len(named) > 1:
-        raise ValueError(f"holds {len(named)} models, none of them '{MODEL_NAME}' alone: {_listed(named)}")
+        raise ValueError(f"holds {len(named)} models, none of them '{MODEL_NAMES[0]}' alone: {_listed(named)}")
     return named[0]
 
 
