@@ -159,10 +159,12 @@ class Model(Description):
 
         Parameters
         ----------
-        data : numpy.ndarray, list of lists, pandas.DataFrame or Arrow table, shape (n_rows, n_features)
-            NaN is a missing value. float32 and float64 arrays of any memory order are read in place; other types are
-            converted to float32 first, as LightGBM does. Columns of data frames and of Arrow tables (anything with
-            ``__arrow_c_stream__`` or ``__arrow_c_array__``: pyarrow, polars) are read in place: docs/compatibility.md.
+        data : array-like, data frame, Arrow table, sparse matrix or path of a file, shape (n_rows, n_features)
+            Everything that LightGBM takes: numpy arrays, lists of lists, data frames of pandas and polars, tables of
+            pyarrow and whatever else has ``__arrow_c_stream__`` or ``__arrow_c_array__``, sparse matrices of scipy,
+            LightGBM's ``Sequence`` and other objects that numpy reads as rows of floats, files of CSV, TSV and LibSVM.
+            NaN and null are missing values. Arrays of float32 and float64 and the columns of tables are read in
+            place; arrays of other types are converted to float32 first, as LightGBM does. See docs/inputs.md.
         start_iteration : int, default 0
             The first iteration to use; below 0 counts as 0.
         num_iteration : int or None, default None
@@ -175,28 +177,34 @@ class Model(Description):
             Return the features' contributions to each raw score instead (SHAP values); with `pred_leaf` they are cut to
             int32, as LightGBM does.
         data_has_header : bool, default False
-            Whether the first line of a file holds names.
+            Whether the first line of a file holds the names of its columns.
         validate_features : bool, default False
-            Check the column names of a data frame.
+            Whether the columns of a pandas data frame must have the model's names in the model's order.
         n_threads : int or None, default None
             None: as many as the CPUs that this process may use, control groups included. It never changes the result.
+            Wins over `num_threads`.
         **kwargs
-            LightGBM's parameters of prediction: docs/compatibility.md.
+            LightGBM's parameters of prediction: `pred_early_stop`, `pred_early_stop_freq`, `pred_early_stop_margin`,
+            `predict_disable_shape_check`, `precise_float_parser`, `num_threads` and `verbosity`, with their aliases.
+            Those of training are ignored; unknown ones get a warning. See docs/compatibility.md.
 
         Returns
         -------
         numpy.ndarray
             float64 of shape (n_rows,), or (n_rows, num_class) with several classes; with `pred_leaf` int32 of shape
-            (n_rows, number of trees used); with `pred_contrib` float64 of shape (n_rows, num_class * (n_features + 1)).
-            Without rows, float64 of shape (0,).
+            (n_rows, number of trees used); with `pred_contrib` float64 of shape (n_rows, num_class * (n_features + 1)),
+            for a sparse matrix a sparse matrix, or a list of one for each class. Without rows, float64 of shape (0,).
 
         Raises
         ------
         InputError
-            If `data` is not two-dimensional, has another number of columns than the model has features, or has no rows
-            while leaves are asked for.
+            If `data` is not two-dimensional, holds what is no number, has another number of columns than the model has
+            features, or has no rows while leaves or contributions are asked for; if the model's trees are linear and
+            contributions are asked for; if a keyword cannot have its value.
         InputTypeError
-            If `data` is of another type.
+            If `data` or a keyword is of a type that LightGBM does not take.
+        OSError
+            If a file cannot be read.
         TypeError
             If `start_iteration` or `num_iteration` is no whole number.
         """

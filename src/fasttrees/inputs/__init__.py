@@ -1,5 +1,9 @@
 """What a user passes to ``Model.predict``, turned into rows: a module for each kind of object.
 
+Rows that lie in memory are read where they lie: a table (``RowBuffer``), or columns of any types and strides
+(``ColumnRows`` and ``ArrowRows``, which are row buffers too). Sparse matrices and files are laid out block by block in
+each thread's own memory (``BlockRows``). ``contributions`` also gives SHAP values the form that the data ask for.
+
 None of the libraries that an object may come from is imported unless the object is theirs; numpy alone is, by the first
 ``predict``: the core runs without.
 """

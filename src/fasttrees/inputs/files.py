@@ -1,4 +1,4 @@
-"""Files as rows, by the rules of LightGBM's own file prediction: CSV, TSV and LibSVM; see docs/compatibility.md."""
+"""Files as rows, by the rules of LightGBM's own file prediction: CSV, TSV and LibSVM; see docs/inputs.md."""
 
 from __future__ import annotations
 
