@@ -1,7 +1,7 @@
 """Times contributions (SHAP values) beside LightGBM's and, where it is installed, shap's.
 
 ``python -m benchmarks.dropin.contrib FOLDER`` takes models and rows from a folder (``NAME.txt``, ``NAME.rows.npy``)
-as ``benchmarks.models`` writes them, prints a table of microseconds per row and writes ``contrib.json``.
+as ``benchmarks.models`` writes them, and prints a table of microseconds per row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import lightgbm
 import numpy as np
 
 import fasttrees
+from benchmarks.machine import describe_system
 from benchmarks.tables import number, table
 
 NAMES = ["binary-100x31", "flights-500x63", "categorical-100x31"]
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", nargs="+", default=NAMES)
-    parser.add_argument("--json", type=Path, default=Path("contrib.json"))
+    parser.add_argument("--json", type=Path, help="where to write the numbers")
     options = parser.parse_args()
     results: dict[str, Any] = {}
     for name in options.models:
@@ -89,7 +90,8 @@ def main() -> None:
         ]
         print(f"\n{name}: microseconds per row (times as fast as LightGBM)\n")
         print(table(["", *(f"{size:,} rows" for size in BATCHES)], lines), flush=True)
-    options.json.write_text(json.dumps(results, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps({"system": describe_system(), "models": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Sparse matrices and files: time beside LightGBM's on 100,000 rows, and the memory that a wide matrix takes.
 
-``python -m benchmarks.dropin.sparse [MODEL ROWS]`` writes build/dropin-sparse.json; MODEL is a model.txt, ROWS an .npy
-of its features. Without them a model is trained.
+    python -m benchmarks.dropin.sparse [MODEL.txt ROWS.npy] --json sparse.json
+
+Without a model one is trained, whose rows are 30% full. For each kind: seconds of both on one thread (medians of calls
+that alternate) and their ratio. The wide matrix is scored on all threads, by each engine in a process of its own.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -22,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import fasttrees
+from benchmarks.machine import describe_system
 
 N_ROWS = 100_000
 WIDE = (1_000_000, 10_000, 0.001)
@@ -29,12 +33,19 @@ REPEATS = 3
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--wide"]:
-        print(json.dumps(score_wide(sys.argv[2], Path(sys.argv[3]))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("rows", type=Path, nargs="?", help="float64 of two dimensions, as numpy.save writes it")
+    parser.add_argument("--json", type=Path, help="where to write the numbers")
+    parser.add_argument("--wide", choices=["fasttrees", "lightgbm"], help="score the wide matrix only, by MODEL")
+    arguments = parser.parse_args()
+    if arguments.wide:
+        print(json.dumps(score_wide(arguments.wide, arguments.model)))
         return
+    given = arguments.rows is not None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model, rows = (Path(sys.argv[1]), np.load(sys.argv[2], mmap_mode="r")) if sys.argv[1:] else train(folder)
+        model, rows = (arguments.model, np.load(arguments.rows, mmap_mode="r")) if given else train(folder)
         results: dict[str, Any] = compare(model, make_inputs(np.array(rows[:N_ROWS], np.float64), folder))
         wide = train_wide(folder)
         results["wide"] = {
@@ -48,8 +59,8 @@ def main() -> None:
         }  # fmt: skip
     for kind, result in results.items():
         print(kind, json.dumps(result))
-    Path("build").mkdir(exist_ok=True)
-    Path("build/dropin-sparse.json").write_text(json.dumps(results, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"system": describe_system(), "kinds": results}, indent=1) + "\n")
 
 
 def train(folder: Path) -> tuple[Path, np.ndarray]:
