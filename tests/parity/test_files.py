@@ -185,11 +185,16 @@ def test_bad_files(predictions: dict[str, Any], name: str) -> None:
     theirs, path, arguments, model = predictions[f"bad {name}"]
     with pytest.raises(fasttrees.InputError, match=BAD[name][2]):
         fasttrees.load(model).predict(path, **arguments)
+    if name in OUTSIDE:
+        return
     if isinstance(theirs, np.ndarray):
         assert name in MISREAD, theirs
     else:
         assert name not in MISREAD, theirs
 
+
+#: Those with which LightGBM writes outside its memory: it may end, or not.
+OUTSIDE = {"LibSVM, a negative index"}
 
 #: Those of the bad files that LightGBM makes predictions from.
 MISREAD = {

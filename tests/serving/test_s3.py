@@ -28,7 +28,7 @@ MODEL = (FLIGHTS / "model.txt").read_bytes()
 OTHER = MODEL.replace(b"tree", b"TREE", 1)
 PART = 1 << 16  # so that the model comes in several parts
 KEY = "project/experiment/model.txt"
-STALL = 2.0
+STALL = 4.0  # seconds; on a busy machine two were not enough for the first bytes
 
 
 @pytest.fixture(scope="module")
