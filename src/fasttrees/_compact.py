@@ -67,7 +67,7 @@ def save_model(path: str | os.PathLike[str], evaluator: Evaluator, facts: dict[s
     ModelFormatError
         If the trees are not sound, or a fact cannot be written down.
     """
-    import secrets
+    from fasttrees._output import replacing  # here, for loading needs none of it
 
     forest = evaluator.forest
     text = _text_of(evaluator, facts)
@@ -82,19 +82,8 @@ def save_model(path: str | os.PathLike[str], evaluator: Evaluator, facts: dict[s
         **plan.sections(),
         **row_plan.sections(),
     }
-    target = os.path.realpath(path)
-    part = os.path.join(os.path.dirname(target), f".fasttrees-{secrets.token_hex(8)}.part")
-    try:
-        file = open(part, "xb")  # noqa: SIM115  (closed before it is renamed)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-    try:
-        with file:
-            write_sections(file, PLAN_VERSION, sections)
-        os.replace(part, target)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with replacing(path) as file:
+        write_sections(file, PLAN_VERSION, sections)
 
 
 def _text_of(evaluator: Evaluator, facts: dict[str, Any]) -> bytes:

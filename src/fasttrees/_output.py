@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from fasttrees.errors import InputError
 
-__all__ = ["open_output"]
+__all__ = ["open_output", "replacing"]
 
 
 @contextmanager
@@ -32,6 +32,14 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         with open(path, "wb") as file:
             yield file
         return
+    with replacing(path) as file:
+        yield file
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a regular file to write, which takes its place when the block ends; after an exception all is as before."""
+    target = os.path.realpath(path)
     part = os.path.join(os.path.dirname(target), f".fasttrees-{secrets.token_hex(8)}.part")
     try:
         file = open(part, "xb")  # noqa: SIM115  (closed before it is renamed)
