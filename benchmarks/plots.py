@@ -28,7 +28,7 @@ matplotlib.rcParams.update(
 from matplotlib import pyplot  # noqa: E402
 
 TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-COLOURS = dict(zip(ENGINES, matplotlib.colormaps["tab10"].colors, strict=False))
+COLOURS = {name: matplotlib.colormaps["tab10"](i) for i, name in enumerate(ENGINES)}
 
 
 def save(figure: Any, path: Path) -> None:

@@ -32,8 +32,9 @@ LAYERS = [
     {"_description", "_loading"},
     {"model"},
     {"__init__"},
-    {"serving", "sklearn"},
-    {"transform"},
+    {"serving", "sklearn", "reports"},
+    {"transform", "training"},
+    {"pipeline"},
     {"cli"},
     {"__main__"},
 ]
