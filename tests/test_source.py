@@ -32,7 +32,7 @@ LAYERS = [
     {"_description", "_loading"},
     {"model"},
     {"__init__"},
-    {"serving", "sklearn", "reports"},
+    {"_prices", "serving", "sklearn", "reports"},
     {"transform", "training"},
     {"pipeline"},
     {"cli"},
