@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fasttrees.errors import InputError
 
-__all__ = ["TITLES", "kind_of", "notes", "score"]
+__all__ = ["TITLES", "is_classes", "kind_of", "notes", "score"]
 
 Array = NDArray[np.float64]
 
@@ -95,6 +95,12 @@ def kind_of(objective: str) -> str:
     return KINDS[name]
 
 
+def is_classes(prediction: ArrayLike) -> bool:
+    """Tell whether predictions of a binary model are 0 and 1 alone: classes, not probabilities."""
+    values = np.asarray(prediction, np.float64)
+    return bool(((values == 0) | (values == 1)).all())
+
+
 def score(objective: str, truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
     """Compute the metrics that fit an objective.
 
@@ -160,7 +166,7 @@ def _score_binary(truth: Array, prediction: Array) -> dict[str, float]:
     positive = truth == 1
     predicted = prediction > 0.5
     result = {"accuracy": float(np.mean(positive == predicted))}
-    if ((prediction == 0) | (prediction == 1)).all():  # classes
+    if is_classes(prediction):
         hits = float(np.sum(positive & predicted))
         return result | {
             name: 2 * hits / n if name == "f1" else hits / n
@@ -184,6 +190,8 @@ def _score_binary(truth: Array, prediction: Array) -> dict[str, float]:
 def _score_classes(truth: Array, prediction: Array) -> dict[str, float]:
     _check((truth >= 0) & (truth == np.floor(truth)), "truth", "the number of a class", truth)
     if prediction.ndim == 1:
+        is_class = (prediction >= 0) & (prediction == np.floor(prediction))
+        _check(is_class, "prediction", "the number of a class", prediction)
         return {"accuracy": float(np.mean(truth == prediction))}
     n_classes = prediction.shape[1]
     _check(truth < n_classes, "truth", f"a class below {n_classes}, as there are columns", truth)

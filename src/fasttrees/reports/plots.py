@@ -57,7 +57,8 @@ def learning_curves(metrics: Mapping[str, Mapping[str, Sequence[float]]], best_i
                 label = f"best iteration: {best_iteration:,}"
                 axes.axvline(best_iteration, color=INK, linestyle="--", linewidth=1, label=label)
             axes.set(xlabel="iteration", ylabel=_shorten(metric))
-            axes.legend()
+            if axes.lines:
+                axes.legend()
     return figure
 
 
