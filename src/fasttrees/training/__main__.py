@@ -1,0 +1,34 @@
+"""The training image's program: ``python -m fasttrees.training [--root /opt/ml] train``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from fasttrees.training.program import run_training
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="fasttrees.training", description="Train a LightGBM model for SageMaker.")
+    parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="folder of the contract (default /opt/ml)")
+    parser.add_argument("command", choices=["train", "serve"])
+    arguments = parser.parse_args()
+    if arguments.command == "serve":
+        print("fasttrees.training: error: this image trains; the image fasttrees-serve serves", file=sys.stderr)
+        return 1
+    stopped = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    return run_training(arguments.root, lambda: stopped)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Trains, with a line of metrics for each iteration."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm.basic import LightGBMError
+from lightgbm.callback import CallbackEnv, EarlyStopException
+
+from fasttrees.training.contract import Schema
+from fasttrees.training.errors import TrainingError
+from fasttrees.training.hyperparameters import Settings, explain
+from fasttrees.training.lines import metric_line
+from fasttrees.training.table import Rows, Stopping, Table
+
+__all__ = ["Say", "Trained", "boost"]
+
+Say = Callable[[str], None]
+
+BATCH_BYTES = 4 << 20
+
+
+@dataclass
+class Trained:
+    """A model, and how it came about.
+
+    Attributes
+    ----------
+    booster : lightgbm.Booster
+    history : dict of str to list of float
+        A value for each iteration, by the names of METRIC_DEFINITIONS.
+    best_iteration : int
+        From 1; the model ends with it.
+    stopped : bool
+        SIGTERM ended training.
+    """
+
+    booster: Any = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best_iteration: int = 0
+    stopped: bool = False
+
+    @property
+    def n_iterations(self) -> int:
+        """Iterations that were trained."""
+        return int(self.booster.current_iteration())
+
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics of the best iteration."""
+        return {name: values[self.best_iteration - 1] for name, values in self.history.items()}
+
+
+class _Sequence(lightgbm.Sequence):
+    """Rows for LightGBM, a few at a time: it keeps bins only."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.batch_size = max(1, BATCH_BYTES // (8 * rows.shape[1]))
+
+    def __getitem__(self, index: int | slice | list[int]) -> npt.NDArray[np.float64]:
+        return np.asarray(self._rows[index])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class _Watch:
+    """Callback after each iteration: keeps and says the metrics, and stops where that is asked for."""
+
+    order = 20  # LightGBM's early stopping is 30, and must not keep the last iteration from us
+
+    def __init__(self, trained: Trained, settings: Settings, say: Say, stopping: Stopping) -> None:
+        self._trained, self._patience, self._say, self._stopping = trained, settings.patience, say, stopping
+        self._every = max(1, int(settings.parameters.get("metric_freq", 1)))
+        self._best: float | None = None
+        self._best_iteration = 0
+
+    def __call__(self, env: CallbackEnv) -> None:
+        iteration = env.iteration + 1
+        values = {}
+        validation = None
+        results: Any = env.evaluation_result_list
+        for data, metric, value, higher_is_better in (tuple(result)[:4] for result in results):
+            values[f"{data}:{metric}"] = float(value)
+            self._trained.history.setdefault(f"{data}:{metric}", []).append(float(value))
+            if data == "validation" and validation is None:
+                validation = float(value) if higher_is_better else -float(value)
+        if values and (iteration % self._every == 0 or iteration == env.end_iteration):
+            self._say(metric_line(iteration, values))
+        if validation is not None and (self._best is None or validation > self._best):
+            self._best, self._best_iteration = validation, iteration
+        if self._stopping():
+            self._trained.stopped = True
+            best = self._best_iteration if self._patience and self._best_iteration else iteration
+            raise EarlyStopException(best - 1, results)
+
+
+def boost(
+    train: Table,
+    validation: Table | None,
+    settings: Settings,
+    schema: Schema,
+    categorical: Sequence[int],
+    say: Say,
+    stopping: Stopping,
+) -> Trained:
+    """Train.
+
+    Raises
+    ------
+    TrainingError
+        If LightGBM does not take the rows with these parameters.
+    """
+    lightgbm.register_logger(_logger(say))
+    parameters = {name: value for name, value in settings.parameters.items() if name != "categorical_feature"}
+    names: Any = feature_names(schema, train.rows.shape[1])
+    options: dict[str, Any] = {"params": parameters, "categorical_feature": list(categorical)}
+    trained = Trained()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that parameters stand in the parameters, too
+            data = lightgbm.Dataset(_Sequence(train.rows), train.target, feature_name=names, **options)
+            data.construct()
+            others = []
+            if validation is not None:
+                rows = _Sequence(validation.rows)
+                others = [lightgbm.Dataset(rows, validation.target, reference=data, **options).construct()]
+            if stopping():
+                raise TrainingError("stopped before the first iteration: there is no model")
+            shown = [data] if settings.flag("is_provide_training_metric") else []
+            trained.booster = lightgbm.train(
+                parameters,
+                data,
+                valid_sets=[*shown, *others],
+                valid_names=[*(["train"] if shown else []), *(["validation"] if others else [])],
+                callbacks=[_Watch(trained, settings, say, stopping)],
+                keep_training_booster=True,
+            )
+    except LightGBMError as error:
+        raise TrainingError(explain(error, settings.given)) from error
+    trained.best_iteration = trained.booster.best_iteration
+    if trained.best_iteration <= 0:
+        trained.best_iteration = trained.n_iterations
+    return trained
+
+
+def feature_names(schema: Schema, n_features: int) -> list[str]:
+    """Name the features as LightGBM can: it refuses what JSON uses, and writes names with spaces between them."""
+    if schema.feature_names is None:
+        return [f"Column_{index}" for index in range(n_features)]
+    return [re.sub(r'[\s",:\[\]{}]', "_", name) for name in schema.feature_names]
+
+
+def _logger(say: Say) -> logging.Logger:
+    """Send what LightGBM says on to the log."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if text := record.getMessage().strip():
+                say(f"LightGBM: {text}")
+
+    logger = logging.Logger("lightgbm", logging.INFO)
+    logger.addHandler(Handler())
+    return logger

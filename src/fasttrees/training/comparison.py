@@ -1,0 +1,45 @@
+"""Loads the model that was written, and compares predictions of fasttrees with LightGBM's, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+import fasttrees
+from fasttrees.training.errors import TrainingError
+from fasttrees.training.table import Rows
+
+__all__ = ["predict_and_compare"]
+
+CHUNK = 1 << 16  # rows
+
+
+def predict_and_compare(path: Path, rows: Rows) -> Rows:
+    """Predict rows with the model file, by fasttrees and by LightGBM.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows,) or (n_rows, n_classes)
+
+    Raises
+    ------
+    TrainingError
+        If any bit differs.
+    """
+    model = fasttrees.load(path)
+    booster = lightgbm.Booster(model_file=path)
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        chunk = np.array(rows[start : start + CHUNK])
+        ours, theirs = model.predict(chunk), np.asarray(booster.predict(chunk))
+        if ours.shape != theirs.shape or ours.tobytes() != theirs.tobytes():
+            rows_differ = np.flatnonzero((ours.view(np.int64) != theirs.view(np.int64)).reshape(len(chunk), -1).any(1))
+            first = rows_differ[0]
+            raise TrainingError(
+                f"{path}: row {start + first + 1}: fasttrees predicts {ours[first]!r}, LightGBM {theirs[first]!r}: "
+                "the model is not to be used, and this is worth a bug report"
+            )
+        parts.append(ours)
+    return np.concatenate(parts)

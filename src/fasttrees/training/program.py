@@ -1,0 +1,115 @@
+"""A training job from its hyperparameters to the model and its report."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from fasttrees.errors import FastTreesError
+from fasttrees.training.contract import Contract, read_schema
+from fasttrees.training.errors import TrainingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fasttrees.training.hyperparameters import Settings
+    from fasttrees.training.table import Stopping, Table
+
+__all__ = ["run_training"]
+
+
+def run_training(root: Path, stopping: Stopping = lambda: False) -> int:
+    """Run a training job as SageMaker's contract has it.
+
+    Parameters
+    ----------
+    root : Path
+        ``/opt/ml``, or a folder that stands for it.
+    stopping : callable
+        Says whether to stop; asked after each iteration. The model of the iterations so far is kept.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 with one line on standard error that is in ``output/failure``, too.
+    """
+    contract = Contract(root)
+    try:
+        _train(contract, stopping)
+    except (FastTreesError, OSError, MemoryError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # a bug: people see one line, the log has the rest
+        traceback.print_exc(file=sys.stdout)
+        message = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    else:
+        return 0
+    sys.stdout.flush()
+    print(f"fasttrees.training: error: {message}", file=sys.stderr, flush=True)
+    contract.write_failure(message)
+    return 1
+
+
+def say(line: str) -> None:
+    """Write a line to the log, now: people watch it."""
+    print(line, flush=True)
+
+
+def _train(contract: Contract, stopping: Stopping) -> None:
+    began = time.monotonic()
+    contract.check_hosts()
+    given = contract.hyperparameters()
+    channels = contract.channels()
+    schema = read_schema(channels.get("schema"))
+    # Not above: METRIC_DEFINITIONS and wrong configurations need none of it.
+    from fasttrees.training.boosting import boost
+    from fasttrees.training.comparison import predict_and_compare
+    from fasttrees.training.hyperparameters import categorical_features, read_hyperparameters
+    from fasttrees.training.report import write_report
+
+    settings = read_hyperparameters(given, schema)
+    if settings.patience and "validation" not in channels:
+        name, value = settings.given["early_stopping_round"]
+        raise TrainingError(f"hyperparameter {name}: expected 0 without the channel validation, got {value!r}")
+    categorical = list(schema.categorical)
+    if settings.categorical_feature:
+        categorical = categorical_features(settings.categorical_feature, schema.feature_names)
+    say("hyperparameters: " + " ".join(f"{name}={value}" for name, value in settings.parameters.items()))
+    n_features = len(schema.feature_names) if schema.feature_names is not None else None
+    train = _read("train", channels["train"], n_features, categorical, settings, stopping)
+    validation = None
+    if "validation" in channels:
+        n_features = train.rows.shape[1]
+        validation = _read("validation", channels["validation"], n_features, categorical, settings, stopping)
+
+    trained = boost(train, validation, settings, schema, categorical, say, stopping)
+    why = "stopped by SIGTERM" if trained.stopped else "trained"
+    say(f"{why} after {trained.n_iterations} iterations; the model ends with iteration {trained.best_iteration}")
+
+    contract.model.mkdir(parents=True, exist_ok=True)
+    path, part = contract.model / "model.txt", contract.model / "model.txt.part"
+    trained.booster.save_model(part, num_iteration=trained.best_iteration)
+    os.replace(part, path)
+    rows_of = "validation" if validation is not None else "train"
+    table = validation if validation is not None else train
+    predictions = predict_and_compare(path, table.rows)
+    compared = f"fasttrees predicts all {len(table.target)} rows of {rows_of} as LightGBM does, bit for bit"
+    say(compared)
+    write_report(contract.model, trained, settings, schema, train, validation, predictions, compared, began)
+    if trained.history:
+        from fasttrees.training.lines import metric_line
+
+        say(metric_line(trained.best_iteration, trained.metrics()))  # so the job's last values are the model's
+
+
+def _read(
+    name: str, folder: Path, n_features: int | None, categorical: list[int], settings: Settings, stopping: Stopping
+) -> Table:
+    from fasttrees.training.table import check_target, read_table
+
+    began = time.monotonic()
+    table = read_table(folder, n_features, categorical, stopping)
+    check_target(folder, table.target, settings.objective, settings.n_classes)
+    say(f"{name}: {len(table.target)} rows of {table.rows.shape[1]} features in {time.monotonic() - began:.1f} s")
+    return table

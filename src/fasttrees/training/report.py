@@ -1,0 +1,164 @@
+"""What is written beside the model: ``report.html`` for people and ``metrics.json`` for programs."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pyarrow
+
+import fasttrees
+from fasttrees.errors import InputError
+from fasttrees.reports import metrics, plots
+from fasttrees.reports.page import Page
+from fasttrees.training.boosting import Trained
+from fasttrees.training.contract import Schema
+from fasttrees.training.hyperparameters import Settings
+from fasttrees.training.table import Rows, Table
+
+__all__ = ["write_report"]
+
+TOP = 20  # features
+
+
+def write_report(
+    folder: Path,
+    trained: Trained,
+    settings: Settings,
+    schema: Schema,
+    train: Table,
+    validation: Table | None,
+    predictions: Rows,
+    compared: str,
+    began: float,
+) -> None:
+    """Write both files.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    predictions : ndarray
+        For the rows of validation, or of train where there is none.
+    compared : str
+        What the comparison with LightGBM came to; one that failed ended the job.
+    began : float
+        ``time.monotonic()`` of the start.
+    """
+    table, rows_of = (train, "train") if validation is None else (validation, "validation")
+    facts = {
+        "objective": settings.objective,
+        "best_iteration": trained.best_iteration,
+        "iterations": trained.n_iterations,
+        "stopped": trained.stopped,
+        "rows": {"train": len(train.target), "validation": 0 if validation is None else len(validation.target)},
+        "features": train.rows.shape[1],
+        "seconds": round(time.monotonic() - began, 3),
+        "metrics": trained.metrics(),
+        "scores": {rows_of: _scores(settings.objective, table.target, predictions)},
+        "importance": _importance(trained),
+        "parameters": settings.parameters,
+        "compared": compared,
+        "versions": {
+            "fasttrees": fasttrees.__version__,
+            "lightgbm": lightgbm.__version__,
+            "numpy": np.__version__,
+            "pyarrow": pyarrow.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    (folder / "metrics.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    _page(facts, trained, schema, rows_of, table.target, predictions).write(folder / "report.html")
+
+
+def _scores(objective: str, truth: Rows, predictions: Rows) -> dict[str, float]:
+    try:
+        return metrics.score(objective, truth, predictions)
+    except InputError:  # an objective whose predictions these metrics do not describe; LightGBM's stand in the report
+        return {}
+
+
+def _importance(trained: Trained) -> list[dict[str, Any]]:
+    """List the features by their gain, the largest first."""
+    options = {"iteration": trained.best_iteration}
+    gains = trained.booster.feature_importance("gain", **options)
+    splits = trained.booster.feature_importance("split", **options)
+    names = trained.booster.feature_name()
+    order = np.argsort(-gains, kind="stable")
+    return [{"feature": names[i], "gain": float(gains[i]), "split": int(splits[i])} for i in order]
+
+
+def _page(
+    facts: Mapping[str, Any], trained: Trained, schema: Schema, rows_of: str, truth: Rows, predictions: Rows
+) -> Page:
+    page = Page(f"Training of {schema.target}", f"LightGBM {lightgbm.__version__}, objective {facts['objective']}")
+    page.add_verdict(True, f"{facts['compared']}.")
+    if facts["stopped"]:
+        page.add_verdict(False, "Training was stopped by SIGTERM: the model is that of the iterations so far.")
+    page.add_values(
+        {
+            "best iteration": facts["best_iteration"],
+            "iterations trained": facts["iterations"],
+            "rows of train": facts["rows"]["train"],
+            "rows of validation": facts["rows"]["validation"],
+            "features": facts["features"],
+            "seconds": facts["seconds"],
+        }
+    )
+    _add_metrics(page, facts, trained, rows_of)
+    page.add_section("Features")
+    importance = facts["importance"]
+    names = [entry["feature"] for entry in importance]
+    for kind, meaning in (("gain", "what the splits gained"), ("split", "how often they split")):
+        values = [entry[kind] for entry in importance]
+        page.add_plot(plots.importance(names, values, TOP, kind), f"Most important features by {kind}: {meaning}.")
+    _add_predictions(page, facts["objective"], schema, rows_of, truth, predictions)
+    page.add_section("How it was made")
+    page.add_table(["parameter", "value"], [[name, str(value)] for name, value in facts["parameters"].items()])
+    page.add_table(["software", "version"], list(facts["versions"].items()))
+    return page
+
+
+def _add_metrics(page: Page, facts: Mapping[str, Any], trained: Trained, rows_of: str) -> None:
+    page.add_section("Metrics")
+    curves: dict[str, dict[str, list[float]]] = {}
+    final: dict[str, dict[str, float]] = {}
+    for name, values in trained.history.items():
+        data, metric = name.split(":", 1)
+        curves.setdefault(metric, {})[data] = values
+        final.setdefault(metric, {})[data] = facts["metrics"][name]
+    if final:
+        rows = [[metric, values.get("train"), values.get("validation")] for metric, values in final.items()]
+        page.add_table(["metric", "train", "validation"], rows, "LightGBM's metrics at the best iteration")
+        page.add_plot(
+            plots.learning_curves(curves, facts["best_iteration"]),
+            "Metrics by iteration; the best one is marked.",
+        )
+    if scores := facts["scores"][rows_of]:
+        page.add_table(["score", rows_of], list(scores.items()), f"Scores of the model on the rows of {rows_of}")
+
+
+def _add_predictions(page: Page, objective: str, schema: Schema, rows_of: str, truth: Rows, predictions: Rows) -> None:
+    page.add_section(f"Predictions on the rows of {rows_of}")
+    kind = objective.split()[0]
+    if kind in ("binary", "cross_entropy"):
+        if kind == "binary" and 0 < truth.mean() < 1:
+            page.add_plot(plots.roc(truth, predictions), "ROC curve.")
+        page.add_plot(plots.calibration(truth, predictions), "Calibration: how often what is said to be likely is so.")
+        if kind == "binary":
+            page.add_plot(plots.score_histogram(truth, predictions), "Predictions by class.")
+    elif kind in ("multiclass", "multiclassova"):
+        n_classes = predictions.shape[1]
+        labels = list(schema.classes) or [str(index) for index in range(n_classes)]
+        predicted: npt.NDArray[np.int64] = predictions.argmax(1)
+        page.add_plot(plots.confusion(truth.astype(np.int64), predicted, labels), "Which classes are taken for which.")
+    else:
+        page.add_plot(plots.predicted_against_true(truth, predictions), "Predictions over the truth.")
+        page.add_plot(plots.residuals(truth, predictions), "Truth less prediction, over the prediction.")
