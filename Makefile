@@ -5,6 +5,7 @@ VENV := .venv
 SANITIZE_VENV := .venv-sanitize
 FLIGHTS := examples/flights
 IMAGE := fasttrees-serve
+TRAIN_IMAGE := fasttrees-train
 SHELL := bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TIMEFORMAT := time taken: %R s
@@ -46,11 +47,12 @@ sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds c
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
 
-test-container: $(VENV)/.tools ## Build the image of container/Dockerfile and test it as SageMaker would run it
+test-container: $(VENV)/.tools ## Build the images of container/Dockerfile and test them as SageMaker would run them
 	container/engine.sh
 	container/base-image.sh
-	docker build --quiet --network host --file container/Dockerfile --tag $(IMAGE) .
-	FASTTREES_IMAGE=$(IMAGE) $(VENV)/bin/pytest tests/container
+	docker build --quiet --network host --file container/Dockerfile --target serve --tag $(IMAGE) .
+	docker build --quiet --network host --file container/Dockerfile --target train --tag $(TRAIN_IMAGE) .
+	FASTTREES_IMAGE=$(IMAGE) FASTTREES_TRAIN_IMAGE=$(TRAIN_IMAGE) $(VENV)/bin/pytest tests/container
 
 bench: dist/.built ## Compare speed with other engines, in a short form
 	$(PYTHON) -m benchmarks --wheel dist/*.whl

@@ -2,8 +2,8 @@
 # Makes the base image that the Dockerfile asks for, under the same name, where no image registry is reached.
 #
 # Does nothing where the image is there already or can be pulled. Otherwise it is Debian's smallest system, put together
-# by debootstrap, from Debian's own mirror or DEBIAN_MIRROR. A certificate bundle that pip needs here (PIP_CERT) goes with it; only the
-# build stage sees it.
+# by debootstrap, from Debian's own mirror or DEBIAN_MIRROR. A certificate bundle that pip needs here (PIP_CERT) goes
+# with it; the image that serves never sees it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

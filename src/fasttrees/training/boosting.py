@@ -75,10 +75,9 @@ class _Sequence(lightgbm.Sequence):
 class _Watch:
     """Callback after each iteration: keeps and says the metrics, and stops where that is asked for."""
 
-    order = 20  # LightGBM's early stopping is 30, and must not keep the last iteration from us
-
     def __init__(self, trained: Trained, settings: Settings, say: Say, stopping: Stopping) -> None:
         self._trained, self._patience, self._say, self._stopping = trained, settings.patience, say, stopping
+        self.order = 20  # before LightGBM's early stopping, 30, which must not keep the last iteration from us
         self._every = max(1, int(settings.parameters.get("metric_freq", 1)))
         self._best: float | None = None
         self._best_iteration = 0

@@ -40,7 +40,6 @@ REASONS = {name: reason for reason, names in REFUSED.items() for name in names.s
 
 DEFAULTS = {"deterministic": "true", "verbosity": "0", "is_provide_training_metric": "true"}
 NO_METRIC = {"none", "null", "na", "custom"}
-RANKING = ("lambdarank", "rank_xendcg")
 
 # They make sense only with the features, which are not known yet.
 OF_FEATURES = {
@@ -115,12 +114,8 @@ def read_hyperparameters(hyperparameters: Mapping[str, str], schema: Schema) -> 
             )
     probed = _probe_all(parameters, given)
     objective, n_classes = _header(probed, "objective"), int(_header(probed, "num_tree_per_iteration") or 1)
-    if not objective or objective.split()[0] in RANKING:
-        name, value = given.get("objective", ("objective", ""))
-        raise TrainingError(
-            f"hyperparameter {name}: expected one that needs a target only, got {value!r}: "
-            "CSV files of SageMaker's form hold no groups of ranking"
-        )
+    if not objective:  # custom
+        raise TrainingError(f"hyperparameter {given['objective'][0]}: expected one, got {given['objective'][1]!r}")
     if objective.split()[0] == "binary" and "metric" not in own:
         # AUC is for people: what stops training stays the loss.
         parameters["metric"] = "binary_logloss,auc"
@@ -225,6 +220,8 @@ def explain(error: Exception, given: Mapping[str, tuple[str, str]], key: str = "
         key, expected = check.group(1), f"{check.group(2)} {check.group(3)}"
     elif kind := re.match(r"Parameter (\w+) should be (?:of type )?(.*), got ", message):
         key, expected = kind.group(1), {"int": "a whole number"}.get(kind.group(2), kind.group(2))
+    elif size := re.search(r"config(?:->|\.)(\w+)\.size\(\)", message):
+        key, expected = size.group(1), "as many values as there are features"
     else:
         expected = f"what LightGBM takes ({message})"
     if key in given:
