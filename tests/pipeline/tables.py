@@ -1,0 +1,72 @@
+"""Raw tables for the tests of prepare, and what it makes of them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fasttrees.pipeline import Silent
+from fasttrees.pipeline.config import PrepareSettings
+from fasttrees.pipeline.preparation import Sample, Schema, prepare_table, read_samples
+from fasttrees.pipeline.results import Prepared
+
+SIDES = ("train", "validation", "test")
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[str]]) -> Path:
+    """Write a CSV file; a cell with a comma, a quote or a line end is quoted."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return path
+
+
+class Lines:
+    """Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.done: list[tuple[str, int, int | None, str]] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+        self.done.append((what, done, total, unit))
+
+
+class Outcome:
+    """The files of a run."""
+
+    def __init__(self, folder: Path, prepared: Prepared) -> None:
+        self.folder = folder
+        self.prepared = prepared
+        self.schema = Schema.load(folder / prepared.schema_file)
+        self.samples: list[Sample] = read_samples(folder / prepared.samples_file)
+
+    def lines(self, names: Sequence[str]) -> list[str]:
+        return "".join((self.folder / name).read_text("ascii") for name in names).splitlines()
+
+    def side(self, name: str) -> list[str]:
+        return self.lines(getattr(self.prepared, name))
+
+    @property
+    def features(self) -> list[str]:
+        return self.lines(self.prepared.features)
+
+
+def prepare(raw: Path | Sequence[Path], folder: Path, **settings: Any) -> Outcome:
+    files = [raw] if isinstance(raw, Path) else list(raw)
+    return Outcome(folder, prepare_table(files, PrepareSettings(**settings), folder, Silent()))
+
+
+def first_cells(lines: Sequence[str], column: int = 1) -> list[int]:
+    """A column of whole numbers."""
+    return [int(float(line.split(",")[column])) for line in lines]
+
+
+def same_bits(one: float, other: float) -> bool:
+    return np.float64(one).tobytes() == np.float64(other).tobytes()
