@@ -123,12 +123,14 @@ def test_numbers_are_written_as_the_language_does() -> None:
     texts = {}
     for language in ("en", "pt-BR"):
         page = Page("T", language=language)
-        page.add_values({"n": 1234567, "x": 12345.6789, "small": 1.5e-9, "text": "1,5"})
+        page.add_values(
+            {"n": np.arange(1234568)[-1], "x": 12345.6789, "large": 2345678.9, "small": 1.5e-9, "text": "1,5"}
+        )
         page.add_verdict(True, "")
         texts[language] = Reader(page.render()).text
-    for text in ("1,234,567", "12,345.7", "1.5e-09", "1,5", "Passed"):
+    for text in ("1,234,567", "12,345.7", "2,345,679", "1.5e-09", "1,5", "Passed"):
         assert text in texts["en"]
-    for text in ("1.234.567", "12.345,7", "1,5e-09", "Aprovado"):
+    for text in ("1.234.567", "12.345,7", "2.345.679", "1,5e-09", "Aprovado"):
         assert text in texts["pt-BR"]
     with pytest.raises(ValueError, match="language: expected one of en, pt-BR, got 'fr'"):
         Page("T", language="fr")  # type: ignore[arg-type]

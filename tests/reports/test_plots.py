@@ -82,6 +82,7 @@ def test_density_counts_each_row_once() -> None:
         image = figure.axes[0].images[0].get_array()
         assert image is not None
         assert image.sum() == 5001
+        assert "on the frame" in figure.axes[0].get_title()
         assert (image > 0).sum() > 300
 
 

@@ -46,7 +46,7 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Set the style while something is drawn, whatever the user's own matplotlibrc says."""
+    """Set the style while something is drawn, whatever the user's own matplotlibrc says; in one thread at a time."""
     with warnings.catch_warnings(), matplotlib.rc_context():
         # Only the browser's fonts matter, so it is no harm if matplotlib's lacks a letter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +81,7 @@ class Page:
         ----------
         headers : sequence of str
         rows : iterable of sequences of str, int, float or None
-            As long as `headers`; None is an empty cell. Strings are shown as they are, numbers with six digits.
+            As long as `headers`; None is an empty cell. Strings are shown as they are, fractions with six digits.
         caption : str
         numeric : collection of int, optional
             Columns whose cells stand to the right; default: those that hold numbers and nothing else.
@@ -131,7 +132,10 @@ class Page:
             return ""
         if isinstance(value, str):
             return value
-        text = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+        if isinstance(value, Integral):  # numpy's too
+            text = f"{int(value):,}"
+        else:
+            text = f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
         return text.translate(TO_COMMAS) if self.language == "pt-BR" else text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,6 +35,7 @@ MAX_CLASSES_WITH_NUMBERS = 12
 CALIBRATION_BINS = 15
 CELLS = 60  # of a density, in each direction
 QUIET = "#8a8a8a"
+DENSITY = LinearSegmentedColormap.from_list("density", ["#8fbcee", "#7a4fbf", "#d6336c"])  # seen on any paper
 
 
 def learning_curves(metrics: Mapping[str, Mapping[str, Sequence[float]]], best_iteration: int | None = None) -> Figure:
@@ -195,7 +197,7 @@ def predicted_against_true(truth: ArrayLike, prediction: ArrayLike) -> Figure:
         _density(figure, axes, truth, prediction)
         low, high = max(axes.get_xlim()[0], axes.get_ylim()[0]), min(axes.get_xlim()[1], axes.get_ylim()[1])
         if low < high:
-            axes.plot([low, high], [low, high], color=QUIET, linestyle=":", linewidth=1)
+            axes.plot([low, high], [low, high], color=INK, linestyle=":", linewidth=1)
         axes.set(xlabel="truth", ylabel="prediction")
     return figure
 
@@ -207,7 +209,7 @@ def residuals(truth: ArrayLike, prediction: ArrayLike) -> Figure:
         figure = new_figure(5, 4)
         axes = figure.subplots()
         _density(figure, axes, prediction, truth - prediction)
-        axes.axhline(0, color=QUIET, linestyle=":", linewidth=1)
+        axes.axhline(0, color=INK, linestyle=":", linewidth=1)
         axes.set(xlabel="prediction", ylabel="truth - prediction")
     return figure
 
@@ -252,23 +254,27 @@ def _steps(
 
 
 def _density(figure: Figure, axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Draw an image of how many rows are where; the outermost thousandth is drawn on the frame."""
+    """Draw an image of how many rows are where; few rows far away do not make all others small."""
     limits = []
+    outside = False
     for values in (x, y):
         low, high = np.quantile(values, [0.001, 0.999])
         margin = 0.0 if low < high else max(abs(low) * 1e-3, 0.5)
         limits.append((low - margin, high + margin))
+        outside |= bool(values.min() < low or values.max() > high)
     x, y = (np.clip(values, *pair) for values, pair in zip((x, y), limits, strict=True))
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=CELLS, range=limits)
     image = axes.imshow(
         np.ma.masked_equal(counts.T, 0),
-        cmap="cool",  # either end is seen on light paper and on dark
+        cmap=DENSITY,
         norm="log",
         origin="lower",
         aspect="auto",
         extent=(x_edges[0], x_edges[-1], y_edges[0], y_edges[-1]),
         interpolation="nearest",
     )
+    if outside:
+        axes.set_title("the outermost 0.1 % on each side are drawn on the frame", fontsize="small")
     figure.colorbar(image, label="rows", format="{x:,.0f}")
 
 
