@@ -52,12 +52,14 @@ def as_json(values: object) -> str:
 @pytest.mark.parametrize("form", [repr, as_json], ids=["csv", "json"])
 def test_binary(tmp_path: Path, form: Callable[[float], str]) -> None:
     targets = list(map(str, BINARY))
-    metrics, report, joined = score(tmp_path, targets, [form(float(x)) for x in SCORES], "binary sigmoid:1")
+    metrics, report, joined = score(
+        tmp_path, targets, [form(float(x)) for x in SCORES], "binary sigmoid:1", ("no", "yes")
+    )
     assert metrics["auc"] == pytest.approx(roc_auc_score(BINARY, SCORES), rel=1e-12)
     assert metrics["log_loss"] == pytest.approx(log_loss(BINARY, SCORES), rel=1e-12)
     assert joined[0] == ["target", "prediction"]
     assert joined[1:] == [[str(t), repr(float(x))] for t, x in zip(BINARY, SCORES, strict=True)]  # the very digits
-    for text in ("j-&lt;1&gt;", "binary sigmoid:1", "AUC", "Calibration", "500"):
+    for text in ("j-&lt;1&gt;", "binary sigmoid:1", "AUC", "Calibration", "500", "true class yes"):
         assert text in report
 
 
@@ -76,6 +78,7 @@ def test_classes_by_a_threshold(tmp_path: Path) -> None:
     assert sorted(metrics) == ["accuracy", "f1", "precision", "recall"]
     assert metrics["accuracy"] == accuracy_score(BINARY, labels)
     assert "Which classes" in report
+    assert "log loss" not in report
     assert ">yes<" in report.replace("\n", "")
 
 

@@ -106,7 +106,8 @@ def _add_plots(page: Page, kind: str, truth: Array, prediction: Array, class_nam
         if 0 < truth.sum() < len(truth):
             page.add_plot(plots.roc(truth, prediction), "Receiver operating characteristic of the test's rows")
         page.add_plot(plots.calibration(truth, prediction), "Calibration: on the dotted line probabilities come true")
-        page.add_plot(plots.score_histogram(truth, prediction), "Scores of the rows of each class")
+        labels = class_names if len(class_names) == 2 else ("0", "1")
+        page.add_plot(plots.score_histogram(truth, prediction, labels), "Scores of the rows of each class")
     elif kind == "unknown":
         page.add_plot(plots.histogram(prediction, label="answers"), "How often answers occur")
     else:

@@ -165,26 +165,25 @@ def _score_binary(truth: Array, prediction: Array) -> dict[str, float]:
     _check_probabilities(prediction)
     positive = truth == 1
     predicted = prediction > 0.5
-    result = {"accuracy": float(np.mean(positive == predicted))}
-    if is_classes(prediction):
-        hits = float(np.sum(positive & predicted))
-        return result | {
-            name: 2 * hits / n if name == "f1" else hits / n
-            for name, n in {
-                "precision": int(predicted.sum()),
-                "recall": int(positive.sum()),
-                "f1": int(predicted.sum() + positive.sum()),
-            }.items()
-            if n
-        }
+    accuracy = {"accuracy": float(np.mean(positive == predicted))}
     n_positive = int(positive.sum())
     n_negative = len(truth) - n_positive
+    if is_classes(prediction):
+        hits = int(np.sum(positive & predicted))
+        n_predicted = int(predicted.sum())
+        of = {
+            "precision": (hits, n_predicted),
+            "recall": (hits, n_positive),
+            "f1": (2 * hits, n_predicted + n_positive),
+        }
+        return accuracy | {name: part / whole for name, (part, whole) in of.items() if whole}
+    result = {}
     if n_positive and n_negative:  # of ranks: Mann and Whitney's U
         u = float(_rank(prediction)[positive].sum()) - n_positive * (n_positive + 1) / 2
         result["auc"] = u / n_positive / n_negative
     result["log_loss"] = _log_loss(truth, prediction)
     result["brier_score"] = float(np.mean((prediction - truth) ** 2))
-    return result
+    return result | accuracy
 
 
 def _score_classes(truth: Array, prediction: Array) -> dict[str, float]:

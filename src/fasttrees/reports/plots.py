@@ -173,16 +173,16 @@ def calibration(truth: ArrayLike, score: ArrayLike) -> Figure:
     return figure
 
 
-def score_histogram(truth: ArrayLike, score: ArrayLike) -> Figure:
-    """Draw how often scores occur among rows of either class."""
+def score_histogram(truth: ArrayLike, score: ArrayLike, labels: Sequence[str] = ("0", "1")) -> Figure:
+    """Draw how often scores occur among rows of either class; `labels` are the names of the two."""
     scores = np.asarray(score, np.float64)
     positive = np.asarray(truth) > 0
     limits = (float(scores.min()), float(scores.max()))
     with drawing():
         figure = new_figure(height=2.8)
         axes = figure.subplots()
-        for number, rows in enumerate((~positive, positive)):
-            _steps(axes, scores[rows], 40, limits, f"truth {number}")
+        for label, rows in zip(labels, (~positive, positive), strict=True):
+            _steps(axes, scores[rows], 40, limits, f"true class {_shorten(label)}")
         axes.set(xlabel="score", ylabel="rows")
         axes.legend()
     return figure
