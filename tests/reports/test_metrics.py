@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import lightgbm
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 from scipy.stats import spearmanr
 
 from fasttrees.errors import InputError
-from fasttrees.reports.metrics import TITLES, kind_of, notes, score
+from fasttrees.model import Model
+from fasttrees.reports.metrics import TITLES, kind_of, notes, score, with_parameters
 
 RANDOM = np.random.default_rng(3)
 N = 2000
@@ -94,9 +96,8 @@ def test_mape_is_lightgbms() -> None:
         ("poisson", "poisson_deviance", 1),
         ("gamma", "gamma_deviance", 2),
         ("tweedie tweedie_variance_power:1.3", "tweedie_deviance", 1.3),
-        ("tweedie", "tweedie_deviance", 1.5),
         ("tweedie tweedie_variance_power:1", "tweedie_deviance", 1),
-        ("reg:tweedie", "tweedie_deviance", 1.5),
+        ("reg:tweedie tweedie_variance_power:1.5", "tweedie_deviance", 1.5),
     ],
 )
 def test_deviances(objective: str, name: str, power: float) -> None:
@@ -105,6 +106,27 @@ def test_deviances(objective: str, name: str, power: float) -> None:
         truth[:100] = 0
     expected = sk.mean_tweedie_deviance(truth, PREDICTED, power=power)
     assert score(objective, truth, PREDICTED)[name] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("objective", "name", "value", "metric"),
+    [("tweedie", "tweedie_variance_power", 1.2, "tweedie_deviance"), ("quantile", "alpha", 0.75, "pinball_loss")],
+)
+def test_parameters_that_a_model_does_not_write_behind_its_objective(
+    objective: str, name: str, value: float, metric: str
+) -> None:
+    data = lightgbm.Dataset(RANDOM.random((100, 2)), NUMBERS[:100])
+    parameters = {"objective": objective, name: value, "verbose": -1}
+    model = Model.from_booster(lightgbm.train(parameters, data, 2))
+    assert model.objective == objective
+    assert metric not in score(objective, NUMBERS, PREDICTED)  # no guess
+    assert name in notes(objective, NUMBERS)[0]
+    complete = with_parameters(objective, model.parameters)
+    assert complete == f"{objective} {name}:{value}"
+    assert metric in score(complete, NUMBERS, PREDICTED)
+    assert notes(complete, NUMBERS) == []
+    assert with_parameters(objective, None) == objective
+    assert with_parameters("binary sigmoid:1", model.parameters) == "binary sigmoid:1"
 
 
 def test_cross_entropy() -> None:
@@ -151,6 +173,7 @@ def test_what_is_not_defined_is_left_out_and_said() -> None:
         ("poisson", [0, 1], [1, 0], "prediction, row 2: expected a number above 0, got 0.0"),
         ("cross_entropy", [0, 1.5], [0.5, 0.5], "truth, row 2: expected 0 to 1, got 1.5"),
         ("tweedie tweedie_variance_power:3", [1], [1], "objective: expected a tweedie_variance_power of 1 to 2"),
+        ("quantile alpha:x", [1], [1], "objective: expected a number for alpha, got 'quantile alpha:x'"),
         ("custom", [1], [1], "objective: expected one of binary, .*, got 'custom'"),
         ("binary", [], [], r"truth: expected one column of at least one row, got shape \(0,\)"),
         ("binary", [1, 0], [0.5], r"prediction: expected 2 rows, as of the truth, got shape \(1,\)"),

@@ -36,8 +36,9 @@ def test_calibration_counts_each_row_once() -> None:
     x, y = points(plots.calibration(truth, score), line=1)
     np.testing.assert_allclose(x, [0.1, 0.5, 0.9])
     np.testing.assert_allclose(y, [0.1, 0.2, 1.0])
-    x, y = points(plots.calibration([0, 1], [0.5, 0.5]), line=1)
-    assert (x.tolist(), y.tolist()) == ([0.5], [0.5])
+    for pair in ([0, 1], [0.25, 0.75]):
+        x, y = points(plots.calibration(pair, [0.5, 0.5]), line=1)
+        assert (x.tolist(), y.tolist()) == ([0.5], [0.5])
 
 
 def test_confusion() -> None:

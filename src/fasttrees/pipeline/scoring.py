@@ -43,7 +43,8 @@ def score_transform(
         lines with ``score`` (of the linear learner). Answers 0 and 1 of a binary model are classes
         (``PREDICTION_THRESHOLD``), and so is a single column of a multiclass one: they get the metrics of classes.
     objective : str
-        Of the model, such as ``binary sigmoid:1``; of one that is not known there are no metrics, and the page says so.
+        Of the model, such as ``binary sigmoid:1``, complete (:func:`fasttrees.reports.metrics.with_parameters`); of one
+        that is not known there are no metrics, and the page says so.
     class_names : sequence of str
         Of a target of classes; what has no name is shown by its number.
     facts : mapping of str to str

@@ -6,53 +6,15 @@ rest of a training image, for a dozen lines. The tests compare them with scikit-
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fasttrees.errors import InputError
+from fasttrees.reports._objectives import kind_of, parameter_of, with_parameters
 
-__all__ = ["TITLES", "is_classes", "kind_of", "notes", "score"]
+__all__ = ["TITLES", "is_classes", "kind_of", "notes", "score", "with_parameters"]
 
 Array = NDArray[np.float64]
-
-# Objectives as model.txt has them, then as the images of XGBoost and of the linear learner have them.
-KINDS = {
-    "binary": "binary",
-    "multiclass": "multiclass",
-    "multiclassova": "multiclass",
-    "cross_entropy": "cross_entropy",
-    "cross_entropy_lambda": "cross_entropy_lambda",
-    "regression": "regression",
-    "regression_l1": "regression",
-    "huber": "regression",
-    "fair": "regression",
-    "quantile": "quantile",
-    "mape": "mape",
-    "poisson": "poisson",
-    "gamma": "gamma",
-    "tweedie": "tweedie",
-    "lambdarank": "ranking",
-    "rank_xendcg": "ranking",
-    "binary:logistic": "binary",
-    "multi:softmax": "multiclass",
-    "multi:softprob": "multiclass",
-    "reg:squarederror": "regression",
-    "reg:squaredlogerror": "regression",
-    "reg:absoluteerror": "regression",
-    "reg:pseudohubererror": "regression",
-    "reg:logistic": "cross_entropy",
-    "count:poisson": "poisson",
-    "reg:gamma": "gamma",
-    "reg:tweedie": "tweedie",
-    "rank:ndcg": "ranking",
-    "rank:pairwise": "ranking",
-    "rank:map": "ranking",
-    "binary_classifier": "binary",
-    "multiclass_classifier": "multiclass",
-    "regressor": "regression",
-}
 
 #: What people call the metrics.
 TITLES = {
@@ -76,25 +38,6 @@ TITLES = {
 EPSILON = float(np.finfo(np.float64).eps)  # scikit-learn's bound for the logarithm of a probability
 
 
-def kind_of(objective: str) -> str:
-    """Tell what is predicted: ``binary``, ``multiclass``, ``regression``, ``ranking``, ...
-
-    Parameters
-    ----------
-    objective : str
-        As the model has it, such as ``binary sigmoid:1``.
-
-    Raises
-    ------
-    InputError
-        If the objective is not known.
-    """
-    name = objective.split(" ")[0]
-    if name not in KINDS:
-        raise InputError(f"objective: expected one of {', '.join(KINDS)}, got {objective!r}")
-    return KINDS[name]
-
-
 def is_classes(prediction: ArrayLike) -> bool:
     """Tell whether predictions of a binary model are 0 and 1 alone: classes, not probabilities."""
     values = np.asarray(prediction, np.float64)
@@ -107,7 +50,8 @@ def score(objective: str, truth: ArrayLike, prediction: ArrayLike) -> dict[str, 
     Parameters
     ----------
     objective : str
-        As the model has it, such as ``binary sigmoid:1`` or ``multiclass num_class:5``.
+        As the model has it, such as ``binary sigmoid:1`` or ``multiclass num_class:5``; :func:`with_parameters` makes
+        those of ``tweedie`` and ``quantile`` complete.
     truth : array_like of float of shape (n_rows,)
         Of classes: their numbers, from 0.
     prediction : array_like of float of shape (n_rows,) or (n_rows, n_classes)
@@ -155,9 +99,16 @@ def notes(objective: str, truth: ArrayLike) -> list[str]:
         return ["AUC is left out: the truth is of one class only."]
     if kind == "ranking":
         return ["NDCG and MAP are left out: the rows do not tell which query they belong to."]
-    if kind in ("regression", "quantile", "mape", "poisson", "gamma", "tweedie") and constant:
-        return ["R² is left out: the truth is the same in all rows."]
-    return []
+    said = []
+    for of_kind, name, title in (
+        ("tweedie", "tweedie_variance_power", "deviance"),
+        ("quantile", "alpha", "pinball loss"),
+    ):
+        if kind == of_kind and parameter_of(objective, name) is None:
+            said.append(f"The {title} is left out: the objective does not tell its {name}.")
+    if constant and kind in ("regression", "quantile", "mape", "poisson", "gamma", "tweedie"):
+        said.append("R² is left out: the truth is the same in all rows.")
+    return said
 
 
 def _score_binary(truth: Array, prediction: Array) -> dict[str, float]:
@@ -216,11 +167,11 @@ def _score_numbers(kind: str, objective: str, truth: Array, prediction: Array) -
         result["r2"] = 1 - float(np.sum(error**2)) / spread
     if kind == "mape":  # LightGBM's: no division by less than 1
         result["mape"] = float(np.mean(np.abs(error) / np.maximum(1, np.abs(truth))))
-    alpha = _parameter(objective, "alpha")
+    alpha = parameter_of(objective, "alpha")
     if kind == "quantile" and alpha is not None:
         result["pinball_loss"] = float(np.mean(np.maximum(alpha * error, (alpha - 1) * error)))
-    if kind in ("poisson", "gamma", "tweedie"):
-        power = {"poisson": 1.0, "gamma": 2.0}.get(kind) or _parameter(objective, "tweedie_variance_power") or 1.5
+    power = {"poisson": 1.0, "gamma": 2.0, "tweedie": parameter_of(objective, "tweedie_variance_power")}.get(kind)
+    if power is not None:
         if not 1 <= power <= 2:
             raise InputError(f"objective: expected a tweedie_variance_power of 1 to 2, got {objective!r}")
         result[f"{kind}_deviance"] = _deviance(truth, prediction, power)
@@ -262,11 +213,6 @@ def _rank(values: Array) -> Array:
     last = np.cumsum(counts)
     ranks: Array = (last - (counts - 1) / 2)[inverse.reshape(-1)]
     return ranks
-
-
-def _parameter(objective: str, name: str) -> float | None:
-    match = re.search(rf"(?<!\S){name}:(\S+)", objective)
-    return float(match[1]) if match else None
 
 
 def _check_shapes(kind: str, truth: Array, prediction: Array) -> None:

@@ -145,31 +145,30 @@ def roc(truth: ArrayLike, score: ArrayLike) -> Figure:
 
 
 def calibration(truth: ArrayLike, score: ArrayLike) -> Figure:
-    """Draw how often the positive class came true over how probable it was said to be.
+    """Draw the mean of the truth over the mean of the probability that was predicted.
 
     A point stands for as many rows as every other one, but rows of equal scores stay together.
 
     Parameters
     ----------
     truth : array_like of shape (n_rows,)
-        0 or 1.
+        0 or 1, or from 0 to 1 (``cross_entropy``).
     score : array_like of shape (n_rows,)
         Probabilities.
     """
     scores = np.asarray(score, np.float64)
-    positive = np.asarray(truth) > 0
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, CALIBRATION_BINS + 1)))
     bin_of = np.searchsorted(edges[1:-1], scores, side="right")
     counts = np.bincount(bin_of)
     filled = counts > 0
     said = np.bincount(bin_of, scores)[filled] / counts[filled]
-    came = np.bincount(bin_of, positive)[filled] / counts[filled]
+    came = np.bincount(bin_of, np.asarray(truth, np.float64))[filled] / counts[filled]
     with drawing():
         figure = new_figure(4.2, 3.8)
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
         axes.plot(said, came, marker="o", markersize=4)
-        axes.set(xlabel="mean predicted probability", ylabel="share of positives", aspect="equal")
+        axes.set(xlabel="mean predicted probability", ylabel="mean truth: share of positives", aspect="equal")
     return figure
 
 
