@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fasttrees.errors import FastTreesError
 
@@ -50,11 +51,15 @@ class Price(BaseModel):
     date: str
     note: str = ""
 
+    @field_validator("date", mode="before")
+    @classmethod
+    def _take_date(cls, value: object) -> object:
+        return value.isoformat() if isinstance(value, datetime.date) else value  # TOML has dates without quotes
+
     @property
     def origin(self) -> str:
         """Where the price is from, in one line."""
-        date = f" ({self.date})" if self.date else ""
-        return f"{self.source}{date}{': ' if self.note else ''}{self.note}"
+        return f"{self.source} ({self.date or 'no date'}){': ' if self.note else ''}{self.note}"
 
 
 class File(BaseModel):

@@ -90,6 +90,15 @@ def test_a_table_that_does_not_fit(tmp_path: Path, text: str, message: str) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("date", "shown"), [('"2026-01"', "2026-01"), ("2026-01-31", "2026-01-31"), ('""', "no date")])
+def test_prices_say_where_they_are_from(tmp_path: Path, date: str, shown: str) -> None:
+    price = PriceTable.load(write(tmp_path, ROW.replace('"2026-01"', date))).find(
+        "sa-east-1", "ml.m5.xlarge", "hosting"
+    )
+    assert price is not None
+    assert price.origin == f"a test ({shown})"
+
+
 def test_the_configuration_names_the_table(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.toml"
     path.write_text('[pipeline]\nprices = "prices.toml"\n')
