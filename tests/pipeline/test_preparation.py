@@ -21,7 +21,7 @@ NUMBERS = st.one_of(
     st.integers(-(2**70), 2**70).map(str),
     st.sampled_from(["", "NA"]),
 )
-WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8) | st.sampled_from(
+WORDS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["a,b", 'say "x"', "line\nline", "ü", "NA", "", " a", "a ", "日本"]
 )
 MISSING = {"", "NA", "NaN", "nan", "null", "None"}
@@ -245,6 +245,19 @@ def test_parquet(tmp_path: Path) -> None:
     for sample in outcome.samples:
         assert outcome.schema.csv_line(outcome.schema.encode(sample.cells)) == sample.line
     assert outcome.samples[0].truth in ("true", "false")
+
+
+def test_numbers_that_mean_missing(tmp_path: Path) -> None:
+    table = {"target": [0, 1] * 50, "whole": [-999, *range(99)], "real": [-999.0, 0.5] * 50, "word": ["-999", "a"] * 50}
+    pq.write_table(pa.table(table), tmp_path / "raw.parquet")
+    write_table(tmp_path / "raw.csv", {name: list(map(str, cells)) for name, cells in table.items()})
+    from_parquet = prepare(tmp_path / "raw.parquet", tmp_path, missing=["", "-999"])
+    assert [column.n_missing for column in from_parquet.schema.features] == [1, 50, 50]
+    from_csv = prepare(tmp_path / "raw.csv", tmp_path, missing=["", "-999", "-999.0"])
+    assert [column.n_missing for column in from_csv.schema.features] == [1, 50, 50]
+    assert from_csv.side("train") == from_parquet.side("train")
+    for cells in ({"whole": -999, "real": -999.0, "word": "-999"}, {"whole": "-999", "real": -999, "word": -999}):
+        assert from_parquet.schema.csv_line(from_parquet.schema.encode(cells)) == ",,"
 
 
 def test_a_single_feature_leaves_no_empty_line(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def plain(array: Any, missing: Sequence[str], place: str) -> Any:
     ----------
     array : pyarrow.Array
     missing : sequence of str
-        Texts that mean: missing. NaN does, too.
+        Texts that mean: missing; among numbers, what is equal to one of them that is a number. NaN does, too.
     place : str
         For the error.
 
@@ -54,17 +54,26 @@ def plain(array: Any, missing: Sequence[str], place: str) -> Any:
         array = array.cast(pa.string())
         given = pc.is_in(array, value_set=pa.array(missing, pa.string()))
         return pc.if_else(given, pa.scalar(None, pa.string()), array) if pc.any(given).as_py() else array
-    if types.is_floating(kind):
+    if types.is_floating(kind) or types.is_decimal(kind):
         array = array.cast(pa.float64())
-        return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
-    if types.is_decimal(kind):
-        return array.cast(pa.float64())
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
+    if types.is_floating(kind) or types.is_decimal(kind) or types.is_integer(kind):
+        return _without(array, missing)
     if types.is_date(kind) or types.is_timestamp(kind):
         zoned = types.is_timestamp(kind) and kind.tz
         return array.cast(FORMS["zoned time" if zoned else "time"], safe=False)
-    if types.is_integer(kind) or types.is_boolean(kind):
+    if types.is_boolean(kind):
         return array
     raise ConfigError(f"{place}: expected text, numbers, booleans or times, got {kind}; name it in prepare.drop")
+
+
+def _without(array: Any, missing: Sequence[str]) -> Any:
+    """Make null what is equal to a number that means: missing."""
+    numbers = [text for text in missing if fits(pa.array([text]), "number")]
+    if not numbers:
+        return array
+    given = pc.is_in(array.cast(pa.float64(), safe=False), value_set=pa.array(numbers).cast(pa.float64()))
+    return pc.if_else(given, pa.scalar(None, array.type), array)
 
 
 def fits(array: Any, kind: Kind) -> bool:

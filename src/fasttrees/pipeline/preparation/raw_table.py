@@ -19,7 +19,7 @@ from fasttrees.pipeline.progress import Progress
 
 __all__ = ["Block", "RawTable", "require_columns"]
 
-BLOCK_BYTES = 2 << 20  # of CSV; what is in memory at a time is some dozens of these
+BLOCK_BYTES = 1 << 20  # of CSV; what is in memory at a time is some dozens of these
 BLOCK_ROWS = 1 << 14  # of Parquet
 LONGEST_QUOTE = 120  # of a reader's message, which may hold the row
 
@@ -92,7 +92,7 @@ class RawTable:
         Parameters
         ----------
         columns : sequence of str
-            None of them: blocks with their numbers of rows alone.
+            One or more.
         what : str
             What the progress is called.
         progress : Progress
@@ -106,11 +106,10 @@ class RawTable:
         before = start = 0
         for file in self.files:
             file_row = 1
-            read = _parquet_batches if file.name.lower().endswith(".parquet") else self._csv_batches
+            read = self._parquet_batches if file.name.lower().endswith(".parquet") else self._csv_batches
             with _explained(file), file.open("rb") as stream, closing(read(stream, file, columns)) as batches:
                 for batch, done in batches:
-                    arrays = {name: plain(batch.column(name), self.missing, f"{file}: {name}") for name in columns}
-                    yield Block(arrays, batch.num_rows, start, file, file_row)
+                    yield Block({name: batch.column(name) for name in columns}, batch.num_rows, start, file, file_row)
                     start += batch.num_rows
                     file_row += batch.num_rows
                     progress.advance(what, before + done, total, "B")
@@ -122,13 +121,23 @@ class RawTable:
     ) -> Generator[tuple[Any, int], None, None]:
         convert = pa.csv.ConvertOptions(
             column_types=dict.fromkeys(self.columns, pa.string()),
-            include_columns=list(columns) or self.columns[:1],
+            include_columns=list(columns),
             null_values=self.missing,
             strings_can_be_null=True,
         )
         with _open_csv(stream, file, convert) as reader:
             for batch in reader:
                 yield batch, stream.tell()
+
+    def _parquet_batches(
+        self, stream: BinaryIO, file: Path, columns: Sequence[str]
+    ) -> Generator[tuple[Any, int], None, None]:
+        size, done = file.stat().st_size, 0
+        table = pa.parquet.ParquetFile(stream)
+        for batch in table.iter_batches(batch_size=BLOCK_ROWS, columns=list(columns)):
+            done += batch.num_rows
+            arrays = [plain(batch.column(name), self.missing, f"{file}: {name}") for name in columns]
+            yield pa.RecordBatch.from_arrays(arrays, list(columns)), size * done // table.metadata.num_rows
 
 
 def require_columns(names: Iterable[str], columns: Sequence[str], key: str) -> None:
@@ -157,14 +166,6 @@ def _open_csv(stream: BinaryIO, file: Path, convert: Any = None) -> Any:
         parse_options=pa.csv.ParseOptions(newlines_in_values=True),
         convert_options=convert,
     )
-
-
-def _parquet_batches(stream: BinaryIO, file: Path, columns: Sequence[str]) -> Generator[tuple[Any, int], None, None]:
-    size, done = file.stat().st_size, 0
-    table = pa.parquet.ParquetFile(stream)
-    for batch in table.iter_batches(batch_size=BLOCK_ROWS, columns=list(columns)):
-        done += batch.num_rows
-        yield batch, size * done // table.metadata.num_rows
 
 
 def _column_names(file: Path) -> list[str]:

@@ -221,8 +221,8 @@ def format_lines(values: Any, n_rows: int, n_features: int) -> bytes:
 
 def _cell(value: object, missing: Sequence[str]) -> Any:
     """Make a plain column of one cell."""
-    if isinstance(value, bool):
-        value = str(value).lower()  # as the table's column of booleans is written where text is needed
-    elif value is not None and not isinstance(value, (int, str)):
+    if isinstance(value, int):
+        value = str(value).lower()  # True as "true"; an integer of any size
+    elif value is not None and not isinstance(value, str):
         value = float(value)  # type: ignore[arg-type]
     return plain(pa.array([value]), missing, "sample")
