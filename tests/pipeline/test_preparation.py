@@ -168,6 +168,20 @@ def test_integers_that_no_double_holds_are_told(tmp_path: Path, text: str) -> No
     assert any("'id': integers beyond 2^53" in line and f"{raw}, row 8" in line for line in progress.lines)
 
 
+def test_what_may_surprise_is_told(tmp_path: Path) -> None:
+    table = simple() | {"": ["1"] * 60, "spaced": [" 1", "2"] * 30, "nothing": [""] * 60}
+    progress = Lines()
+    prepared = prepare_table([write_table(tmp_path / "raw.csv", table)], PrepareSettings(), tmp_path, progress)
+    outcome = Outcome(tmp_path, prepared)
+    assert outcome.schema.feature_names == ["id", "size", "colour", "", "spaced", "nothing"]
+    assert progress.lines == [
+        f"60 rows: {prepared.n_train} to train, {prepared.n_validation} to validate, {prepared.n_test} to test; "
+        "6 features, 2 of them with 5 categories; 72 cells missing",
+        "'spaced' is taken as categories, for there are spaces around its numbers; take them out",
+        "'nothing' is missing in all rows",
+    ]
+
+
 def test_number_categories_keep_the_order_of_numbers(tmp_path: Path) -> None:
     table = simple()
     table["id"] = [("10", "9", "9.0", "-1", "-0", "0", "")[i % 7] for i in range(60)]

@@ -67,7 +67,7 @@ def make_plan(
         If a column cannot be what the configuration makes of it.
     """
     kinds = {name: column.kind for name, column in found.items()}
-    left_out = {settings.target, settings.split_column, *settings.drop}
+    left_out = {settings.target, *settings.drop, *([settings.split_column] if settings.split_column else [])}
     features = [name for name in table.columns if name not in left_out]
     _check_kinds(settings, found, features)
     categories: dict[str, Kind] = {

@@ -8,10 +8,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
-from fasttrees.pipeline.preparation.cells import to_text
+from fasttrees.pipeline.preparation.cells import fits, to_text
 from fasttrees.pipeline.preparation.encoding import Encoded, encode_blocks, normalize
 from fasttrees.pipeline.preparation.kinds import Found, find_kinds
 from fasttrees.pipeline.preparation.parts import Parts
@@ -171,7 +173,13 @@ def _summarize(prepared: Prepared, schema: Schema, found: Mapping[str, Found], n
                 f"{column.name!r} is taken as {len(column.categories)} categories, for {facts.exception} is no number; "
                 "if it means missing, name it in prepare.missing"
             )
+        elif column.kind == "category" and _are_spaced_numbers(column.categories):
+            yield f"{column.name!r} is taken as categories, for there are spaces around its numbers; take them out"
         if facts.rounded and column.kind != "category":
             yield f"{column.name!r}: integers beyond 2^53 are rounded to doubles, the first is {facts.rounded}"
         if not facts.n_values:
             yield f"{column.name!r} is missing in all rows"
+
+
+def _are_spaced_numbers(texts: list[str]) -> bool:
+    return bool(texts) and fits(pc.utf8_trim_whitespace(pa.array(texts)), "number")
