@@ -22,7 +22,7 @@ from fasttrees.serving.archive import ARCHIVE_ENDINGS, extract_model
 from fasttrees.serving.s3 import open_unnamed
 from fasttrees.serving.s3_errors import DISK_FULL, FetchError, explain
 
-__all__ = ["Fetch", "main"]
+__all__ = ["CHECKSUMS", "Fetch", "main", "stored_checksums"]
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 10
@@ -221,13 +221,7 @@ class Fetch:
 
     def verify(self, descriptor: int, head: dict[str, Any]) -> tuple[str, list[str]]:
         """Compare the file with all that is known of the object; return its SHA-256 and what could be compared."""
-        expected = {}
-        if head.get("ChecksumType") != "COMPOSITE":
-            names = [name for name in CHECKSUMS if f"Checksum{name}" in head and "-" not in head[f"Checksum{name}"]]
-            expected = {name: head[f"Checksum{name}"] for name in names}
-        etag = head["ETag"].strip('"')
-        if not expected and is_md5(etag, head):
-            expected["MD5"] = b64encode(bytes.fromhex(etag)).decode()
+        expected = stored_checksums(head)
         digests = {name: CHECKSUMS[name]() for name in {"SHA256", *expected}}
         position = 0
         while block := os.pread(descriptor, BLOCK, position):
@@ -259,6 +253,24 @@ class Subscriber:
     def on_progress(self, bytes_transferred: int, **_: Any) -> None:
         """Hear of bytes."""
         self.progress.add(bytes_transferred)
+
+
+def stored_checksums(head: dict[str, Any]) -> dict[str, str]:
+    """Return the checksums of a whole object that S3 tells, in base64, by their names in :data:`CHECKSUMS`.
+
+    Parameters
+    ----------
+    head : dict
+        Answer to HeadObject that was asked with ``ChecksumMode="ENABLED"``.
+    """
+    stored = {}
+    if head.get("ChecksumType") != "COMPOSITE":
+        names = [name for name in CHECKSUMS if f"Checksum{name}" in head and "-" not in head[f"Checksum{name}"]]
+        stored = {name: head[f"Checksum{name}"] for name in names}
+    etag = head["ETag"].strip('"')
+    if not stored and is_md5(etag, head):
+        stored["MD5"] = b64encode(bytes.fromhex(etag)).decode()
+    return stored
 
 
 def is_md5(etag: str, head: dict[str, Any]) -> bool:
