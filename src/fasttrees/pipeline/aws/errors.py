@@ -104,7 +104,8 @@ def explaining(what: str, step: str) -> Iterator[None]:
     what : str
         What the calls are about, such as ``s3://bucket/key`` or ``training job NAME``.
     step : str
-        Whose policy in ``docs/aws/policies`` holds the rights for them, such as ``upload``; several by ``or``.
+        Whose policy in ``docs/aws/policies`` holds the rights for them, such as ``upload``; several are joined by
+        ``or``.
 
     Raises
     ------
