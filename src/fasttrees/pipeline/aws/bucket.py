@@ -72,7 +72,7 @@ class Bucket:
         if not default:
             raise PipelineError(f"{self.uri}: has no default encryption, so nothing is written; run upload again")
         if key := self._config.aws.kms_key:
-            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "BucketKeyEnabled": True}
+            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
         rule = default["ApplyServerSideEncryptionByDefault"]
         key = rule.get("KMSMasterKeyID")
         return {"ServerSideEncryption": rule["SSEAlgorithm"], **({"SSEKMSKeyId": key} if key else {})}

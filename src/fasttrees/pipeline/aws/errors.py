@@ -9,7 +9,7 @@ from typing import Any
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
-from s3transfer.exceptions import RetriesExceededError
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from fasttrees.pipeline.errors import PipelineError
 
@@ -116,6 +116,8 @@ def explaining(what: str, step: str) -> Iterator[None]:
         yield
     except RetriesExceededError as error:
         raise PipelineError(_line(what, _explain(error.last_exception, step))) from error
+    except S3DownloadFailedError as error:  # an ETag that is no longer the one that was asked for
+        raise PipelineError(_line(what, f"was replaced while it was fetched ({error}); run the step again")) from error
     except (BotoCoreError, Boto3Error, ClientError) as error:
         raise PipelineError(_line(what, _explain(error, step))) from error
 
