@@ -194,6 +194,8 @@ def test_bucket_in_another_region(s3: Any, lines: Lines) -> None:
 
 def test_account_is_described_and_needs_region_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Account(make_config().aws).describe().startswith(f"AWS account 123456789012, region {REGION}, as arn:")
+    assert Account(make_config().aws).partition == "aws"
+    assert Account(make_config(region="cn-north-1").aws).partition == "aws-cn"
     with pytest.raises(PipelineError, match=r"aws\.region"):
         Account(make_config(region="").aws).describe()
     with pytest.raises(PipelineError, match=r"aws\.profile"):

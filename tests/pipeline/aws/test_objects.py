@@ -385,8 +385,62 @@ def test_credentials_are_nowhere(
     assert REGION in said
 
 
-@pytest.mark.usefixtures("ready")
-def test_messages_name_the_object(faults: Faults, lines: Lines, files: list[Upload]) -> None:
-    faults.fail("ListMultipartUploads", 403, "AccessDenied")
-    with pytest.raises(PipelineError, match=r"s3:ListBucketMultipartUploads is missing: .*upload\.json or .*cleanup"):
-        make_storage().upload(files, lines)
+def use_all(storage: AwsStorage, files: list[Upload], lines: Lines, folder: Path) -> None:
+    storage.create_bucket(lines)
+    storage.upload(files, lines)
+    storage.find_objects("")
+    storage.download(files[0].key, folder / "target", lines)
+    storage.delete_objects("", lines)
+    storage.delete_bucket()
+
+
+OPERATIONS = {
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CreateBucket": "s3:CreateBucket",
+    "CreateMultipartUpload": "s3:PutObject",
+    "DeleteBucket": "s3:DeleteBucket",
+    "DeleteObjects": "s3:DeleteObject",
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "GetBucketOwnershipControls": "s3:GetBucketOwnershipControls",
+    "GetBucketPolicy": "s3:GetBucketPolicy",
+    "GetBucketTagging": "s3:GetBucketTagging",
+    "GetObject": "s3:GetObject",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "PutBucketPolicy": "s3:PutBucketPolicy",
+    "PutBucketTagging": "s3:PutBucketTagging",
+    "PutObject": "s3:PutObject",
+    "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "UploadPart": "s3:PutObject",
+}
+
+
+def test_all_operations_are_known(
+    storage: AwsStorage, files: list[Upload], lines: Lines, tmp_path: Path, recorder: Recorder
+) -> None:
+    use_all(storage, files, lines, tmp_path)
+    assert {operation for service, operation in recorder.operations if service == "s3"} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_denied_call_names_its_right(
+    files: list[Upload], lines: Lines, tmp_path: Path, faults: Faults, operation: str
+) -> None:
+    faults.fail(operation, 403, "AccessDenied")
+    with pytest.raises(PipelineError) as caught:
+        use_all(make_storage(), files, lines, tmp_path)
+    line = str(caught.value)
+    assert line.startswith(f"s3://{BUCKET}")
+    assert OPERATIONS[operation] in line
+    assert "docs/aws/policies/" in line
+    assert "\n" not in line
+
+
+def test_name_that_no_bucket_has(lines: Lines) -> None:
+    with pytest.raises(PipelineError, match=r"a value does not fit: .*Invalid bucket name .*see the configuration"):
+        make_storage(bucket="Not a bucket").create_bucket(lines)

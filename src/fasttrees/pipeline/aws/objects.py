@@ -12,6 +12,7 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from fasttrees._output import replacing
 from fasttrees.pipeline.aws.bucket import Bucket
+from fasttrees.pipeline.aws.counting import Counter
 from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.uploads import SHA256, stop_unfinished
 from fasttrees.pipeline.errors import PipelineError
@@ -87,8 +88,8 @@ def _versions(bucket: Bucket, prefix: str) -> Iterator[dict[str, str]]:
             yield {"Key": item["Key"], "VersionId": item["VersionId"]}
 
 
-class Received:
-    """Tells s3transfer which object it is, and counts the bytes that come.
+class Received(Counter):
+    """Tells s3transfer which object it is, before the first request.
 
     Parameters
     ----------
@@ -99,25 +100,15 @@ class Received:
     """
 
     def __init__(self, uri: str, head: dict[str, Any], progress: Progress) -> None:
-        self.uri = uri
-        self.head = head
-        self.progress = progress
-        self.done = 0
-        version = head.get("VersionId", "null")
+        super().__init__(f"download {uri}", head["ContentLength"], progress)
+        self.etag = head["ETag"]
+        version = head.get("VersionId", "null")  # that of a bucket without versions
         self.version = {} if version == "null" else {"VersionId": version}
 
     def on_queued(self, future: Any, **_: Any) -> None:
-        """Answer before the first request."""
-        future.meta.provide_transfer_size(self.head["ContentLength"])
-        future.meta.provide_object_etag(self.head["ETag"])
-
-    def on_progress(self, bytes_transferred: int, **_: Any) -> None:
-        """Hear of bytes; a part that starts anew takes back what it had."""
-        self.done += bytes_transferred
-        self.progress.advance(f"download {self.uri}", self.done, self.head["ContentLength"], "B")
-
-    def on_done(self, **_: Any) -> None:
-        """Hear that the transfer has ended."""
+        """Answer what s3transfer would ask S3."""
+        future.meta.provide_transfer_size(self.total)
+        future.meta.provide_object_etag(self.etag)
 
 
 def _verify(uri: str, head: dict[str, Any], path: Path) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.exceptions import ClientError
 
 from fasttrees.pipeline.aws.bucket import Bucket
+from fasttrees.pipeline.aws.counting import Counter
 from fasttrees.pipeline.aws.errors import code_of, explaining
 from fasttrees.pipeline.backend import Upload
 from fasttrees.pipeline.errors import PipelineError
@@ -42,7 +41,7 @@ def send(bucket: Bucket, files: Sequence[Upload], progress: Progress) -> int:
         progress.say(f"{bucket.uri}: {stopped} unfinished uploads of before removed")
     n_sent = 0
     try:
-        sent = Sent(progress, sum(os.stat(file.path).st_size for file in files))
+        sent = Counter("upload", sum(os.stat(file.path).st_size for file in files), progress)
         for file in files:
             with explaining(f"{bucket.uri}/{file.key}", STEP):
                 n_sent += _send(bucket, file, sent)
@@ -61,7 +60,7 @@ def stop_unfinished(bucket: Bucket, prefix: str, keys: set[str] | None = None) -
         Only those; None: all below the prefix.
     """
     n_stopped = 0
-    with explaining(bucket.uri, "upload or cleanup"):
+    with explaining(bucket.uri, "upload or train or cleanup"):
         for page in bucket.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket.name, Prefix=prefix):
             for upload in page.get("Uploads", []):
                 if keys is None or upload["Key"] in keys:
@@ -70,33 +69,7 @@ def stop_unfinished(bucket: Bucket, prefix: str, keys: set[str] | None = None) -
     return n_stopped
 
 
-class Sent:
-    """Counts bytes; s3transfer tells of them from several threads."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress = progress
-        self.total = total
-        self.done = 0
-        self.lock = threading.Lock()
-
-    def add(self, n_bytes: int) -> None:
-        """Count bytes that are there; a part that starts anew takes back what it had."""
-        with self.lock:
-            self.done += n_bytes
-            self.progress.advance("upload", self.done, self.total, "B")
-
-    def on_queued(self, **_: Any) -> None:
-        """Hear that a transfer begins."""
-
-    def on_progress(self, bytes_transferred: int, **_: Any) -> None:
-        """Hear of bytes."""
-        self.add(bytes_transferred)
-
-    def on_done(self, **_: Any) -> None:
-        """Hear that a transfer ends."""
-
-
-def _send(bucket: Bucket, file: Upload, sent: Sent) -> bool:
+def _send(bucket: Bucket, file: Upload, sent: Counter) -> bool:
     """Put one file, unless the object has its bytes."""
     before = size, _ = _state(file.path)
     sha256 = _sha256(file.path)
