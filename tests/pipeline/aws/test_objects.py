@@ -288,6 +288,29 @@ def test_refused_downloads(
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.parametrize("versioned", [False, True])
+def test_object_replaced_while_it_is_fetched(
+    ready: AwsStorage, s3: Any, lines: Lines, faults: Faults, recorder: Recorder, tmp_path: Path, versioned: bool
+) -> None:
+    if versioned:
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=BUCKET, Key="model", Body=b"first")
+
+    def replace(operation: str, _: Any) -> None:
+        if operation == "GetObject":
+            s3.put_object(Bucket=BUCKET, Key="model", Body=b"other")
+
+    faults.rules.append(replace)
+    storage = make_storage()
+    if versioned:
+        storage.download("model", tmp_path / "model", lines)
+        assert (tmp_path / "model").read_bytes() == b"first"
+    else:
+        with pytest.raises(PipelineError, match="was replaced while it was fetched"):
+            storage.download("model", tmp_path / "model", lines)
+    assert recorder.count("HeadObject") == 1  # what was asked for is what was described
+
+
 def test_broken_download_is_asked_for_again(
     ready: AwsStorage, files: list[Upload], lines: Lines, faults: Faults, tmp_path: Path
 ) -> None:
