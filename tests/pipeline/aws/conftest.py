@@ -13,17 +13,20 @@ from typing import Any
 import boto3
 import pytest
 from botocore import handlers
+from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.storage import AwsStorage
 from tests.pipeline.aws.recorder import Faults, Recorder
+from tests.pipeline.aws.scripted import ScriptedAws, configuration
 from tests.serving.faulty_s3 import free_port, wait_for
 
 REGION = "sa-east-1"
 BUCKET = "flights-data"
 SECRET = "wJalrXUtnFEMI-a-secret-that-nobody-may-see"
+LOADER = create_loader()
 TOKEN = "FwoGZXIvYXdzE-a-token-that-nobody-may-see"
 
 
@@ -88,6 +91,14 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", [*handlers.BUILTIN_HANDLERS, ("before-call", made.record)])
     yield made
     made.check()
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> ScriptedAws:
+    """Answers by a script; retries take no time, and the services' descriptions are read once for all tests."""
+    monkeypatch.setattr("botocore.session.create_loader", lambda *_: LOADER)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    return ScriptedAws(configuration())
 
 
 @pytest.fixture

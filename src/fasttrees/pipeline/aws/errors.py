@@ -13,7 +13,7 @@ from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from fasttrees.pipeline.errors import PipelineError
 
-__all__ = ["action_of", "code_of", "explaining", "is_missing"]
+__all__ = ["action_of", "code_of", "explaining", "ignoring_missing", "is_missing"]
 
 POLICIES = "docs/aws/policies"
 
@@ -25,6 +25,7 @@ ACTIONS = {
     "CreateBucket": "s3:CreateBucket",
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteBucket": "s3:DeleteBucket",
+    "DeleteLogGroup": "logs:DeleteLogGroup",
     "DeleteLogStream": "logs:DeleteLogStream",
     "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
     "DescribeLogGroups": "logs:DescribeLogGroups",
@@ -120,6 +121,16 @@ def explaining(what: str, step: str) -> Iterator[None]:
         raise PipelineError(_line(what, _explain(error, step))) from error
 
 
+@contextmanager
+def ignoring_missing() -> Iterator[None]:
+    """Leave the block where what a call is about does not exist; other errors pass."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+
+
 def code_of(error: ClientError) -> str:
     """Return the service's code of an error; the HTTP status, where an answer has no body."""
     return str(error.response.get("Error", {}).get("Code", ""))
@@ -128,9 +139,10 @@ def code_of(error: ClientError) -> str:
 def is_missing(error: ClientError) -> bool:
     """Tell whether a call failed because what it was about does not exist."""
     message = str(error.response.get("Error", {}).get("Message", ""))
-    # SageMaker has no code of its own for it.
+    # SageMaker has no code of its own for it: "Could not find model ...", of a training job "Requested resource not
+    # found.".
     return code_of(error) in MISSING or (
-        code_of(error) == "ValidationException" and "could not find" in message.lower()
+        code_of(error) == "ValidationException" and re.search("could not find|not found", message, re.I) is not None
     )
 
 

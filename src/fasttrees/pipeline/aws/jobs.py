@@ -1,0 +1,173 @@
+"""What training jobs and transform jobs have in common: they are waited for, and they end well or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fasttrees.pipeline.aws.account import Account
+from fasttrees.pipeline.aws.logs import LogTail
+from fasttrees.pipeline.aws.poller import Poller
+from fasttrees.pipeline.errors import PipelineError
+from fasttrees.pipeline.progress import Progress
+
+__all__ = ["ENDED", "Job", "attended", "console_url", "finish", "log_lines"]
+
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of SageMaker, whatever its kind.
+
+    Attributes
+    ----------
+    kind : str
+        ``training`` or ``transform``, as the API and the AWS command line name it.
+    name : str
+    step : str
+        Command of the pipeline that runs it, and policy that grants it.
+    log_group : str
+    describe : callable
+        The service's description; None: there is no job of this name.
+    """
+
+    kind: str
+    name: str
+    step: str
+    log_group: str
+    describe: Callable[[], dict[str, Any] | None]
+
+    def __str__(self) -> str:
+        return f"{self.kind} job {self.name}"
+
+    def status(self, description: dict[str, Any]) -> str:
+        """Return how it stands: ``InProgress``, ``Stopping``, or one of `ENDED`."""
+        return str(description[f"{self.kind.capitalize()}JobStatus"])
+
+    def console(self, account: Account) -> str:
+        """Return the page where people see it."""
+        return console_url(account, "jobs" if self.kind == "training" else "transform-jobs", self.name)
+
+    def tail(self, account: Account) -> LogTail:
+        """Return its log."""
+        return LogTail(account, self.log_group, f"{self.name}/", self.step)
+
+
+def finish(
+    job: Job,
+    description: dict[str, Any] | None,
+    account: Account,
+    poller: Poller,
+    timeout: float,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """Wait until a job has ended, showing its status and its log.
+
+    Parameters
+    ----------
+    description : dict or None
+        What the service said of it before; None: it has just begun.
+    timeout : float
+        Seconds.
+
+    Returns
+    -------
+    dict or None
+        The service's description of the job that is completed; None: it has not ended in time.
+
+    Raises
+    ------
+    PipelineError
+        If it failed or was stopped, with the reason and the end of its log.
+    """
+    tail = job.tail(account)
+    if description is None or job.status(description) not in ENDED:
+        shown = ""
+        with attended(
+            str(job), f"aws sagemaker stop-{job.kind}-job --{job.kind}-job-name {job.name}", job.step, progress
+        ):
+            for elapsed in poller.rounds(timeout):
+                description = _describe(job)
+                ended = job.status(description) in ENDED
+                if ended:
+                    poller.sleep(poller.interval)  # the last lines reach CloudWatch after the job's end
+                elif (stage := _stage(job, description)) != shown:
+                    progress.say(f"{job}: {stage}")
+                    shown = stage
+                for line in tail.read():
+                    progress.say(line)
+                if ended:
+                    break
+                progress.advance(
+                    f"{job}: {description.get('SecondaryStatus', 'InProgress')}", int(elapsed), None, "seconds"
+                )
+            else:
+                return None
+    if job.status(description) != "Completed":
+        raise PipelineError(_failure(job, description, account, tail))
+    return description
+
+
+@contextmanager
+def attended(what: str, stop: str, step: str, progress: Progress) -> Iterator[None]:
+    """Say, where waiting ends early, that what was waited for goes on.
+
+    Parameters
+    ----------
+    what : str
+    stop : str
+        Command that ends it.
+    step : str
+        Command of the pipeline that waits again.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, PipelineError):
+        progress.say(
+            f"{what} goes on without being watched, and costs money: `fasttrees pipeline {step}` waits for it again, "
+            f"`{stop}` ends it"
+        )
+        raise
+
+
+def console_url(account: Account, page: str, name: str) -> str:
+    """Return the page of the AWS console about something of SageMaker."""
+    return f"https://{account.region}.console.aws.amazon.com/sagemaker/home?region={account.region}#/{page}/{name}"
+
+
+def log_lines(tail: LogTail) -> str:
+    """Return the end of a log, for the end of an error's text."""
+    return "".join(f"\n    {line}" for line in tail.end())
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    description = job.describe()
+    if description is None:
+        raise PipelineError(f"{job} is gone: it was deleted meanwhile; `fasttrees pipeline {job.step}` starts another")
+    return description
+
+
+def _stage(job: Job, description: dict[str, Any]) -> str:
+    """Say what a running job does: of a training job, SageMaker tells more than its status."""
+    transitions = description.get("SecondaryStatusTransitions") or [{}]
+    stage = description.get("SecondaryStatus", job.status(description))
+    message = transitions[-1].get("StatusMessage", "")
+    return f"{stage}: {message}" if message else str(stage)
+
+
+def _failure(job: Job, description: dict[str, Any], account: Account, tail: LogTail) -> str:
+    """Say why a job has not ended well, and how to go on."""
+    status = job.status(description).lower()
+    if reason := description.get("FailureReason"):
+        cause = f"{status}: {' '.join(reason.split())}"
+    elif description.get("SecondaryStatus") == "MaxRuntimeExceeded":
+        cause = f"{status} after {description['StoppingCondition']['MaxRuntimeInSeconds']} s: train.max_runtime_minutes"
+    else:
+        cause = status
+    return (
+        f"{job} has {cause}; see {job.console(account)}; once the cause is mended, "
+        f"`fasttrees pipeline {job.step}` starts another job{log_lines(tail)}"
+    )
