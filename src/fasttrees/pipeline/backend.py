@@ -68,7 +68,7 @@ class Hosting:
     Attributes
     ----------
     name : str
-        Of the model, of the endpoint's configuration and of the endpoint.
+        Of the endpoint, and what the names of the model and the endpoint's configuration begin with.
     image : str
         Empty (local only): the server of this package.
     artifact_key : str
