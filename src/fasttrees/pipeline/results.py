@@ -175,7 +175,7 @@ class Resource(Result):
     ----------
     kind : str
         ``endpoint``, ``endpoint-config``, ``model``, ``training-job``, ``transform-job``, ``objects``, ``bucket``,
-        ``log-stream``; local: ``endpoint``, ``objects``, ``bucket``.
+        ``log-stream``, ``log-group``; local: ``endpoint``, ``objects``, ``bucket``.
     name : str
     detail : str
         What else people want to know: its state, how many objects.
