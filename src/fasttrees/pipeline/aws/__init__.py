@@ -1,1 +1,5 @@
 """The backend "aws": S3 and SageMaker by boto3. See docs/pipeline.md."""
+
+from fasttrees.pipeline.aws.service import AwsBackend
+
+__all__ = ["AwsBackend"]
