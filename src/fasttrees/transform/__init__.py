@@ -8,7 +8,15 @@ from fasttrees.transform._client import Client
 from fasttrees.transform._errors import ServerError, TransformError
 from fasttrees.transform._job import Job, Limits
 from fasttrees.transform._objects import find_objects
-from fasttrees.transform._server import Server, container, local_server
+from fasttrees.transform._server import (
+    Server,
+    container,
+    container_command,
+    free_port,
+    local_server,
+    server_command,
+    stop_command,
+)
 from fasttrees.transform._summary import Summary
 
 __all__ = [
@@ -20,7 +28,11 @@ __all__ = [
     "Summary",
     "TransformError",
     "container",
+    "container_command",
     "find_objects",
+    "free_port",
     "local_server",
+    "server_command",
+    "stop_command",
     "transform",
 ]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fasttrees.serving.settings import VARIABLES
 from fasttrees.transform._errors import ServerError
 
-__all__ = ["Server", "container", "local_server"]
+__all__ = ["Server", "container", "container_command", "free_port", "local_server", "server_command", "stop_command"]
 
 MODEL_DIRECTORY = "/opt/ml/model"
 CONTAINER_PORT = 8080
@@ -84,11 +84,9 @@ def local_server(model: str, variables: Mapping[str, str], log: Callable[[str], 
     log : callable
         Told each line that the server writes.
     """
-    port = _free_port()
-    known = {variable.name for variable, _ in VARIABLES}
-    environment = {name: value for name, value in os.environ.items() if name not in known}
-    command = [sys.executable, "-m", "fasttrees", "serve", "--model", model, "--port", str(port)]
-    with _running(command, environment | dict(variables), f"http://127.0.0.1:{port}", log) as (server, process):
+    port = free_port()
+    command, environment = server_command(model, port, variables)
+    with _running(command, environment, f"http://127.0.0.1:{port}", log) as (server, process):
         try:
             yield server
         finally:
@@ -111,22 +109,10 @@ def container(
     variables, log
         As for :func:`local_server`.
     """
-    port = _free_port()
+    port = free_port()
     name = f"fasttrees-transform-{secrets.token_hex(6)}"
-    command = ["docker", "run", "--rm", "--name", name]
-    if network is not None:
-        command += ["--network", network]
-    if network == "host":
-        variables = {"SAGEMAKER_BIND_TO_PORT": str(port), **variables}
-    else:
-        command += ["--publish", f"127.0.0.1:{port}:{CONTAINER_PORT}"]
-    if model is not None:
-        target = MODEL_DIRECTORY if os.path.isdir(model) else f"{MODEL_DIRECTORY}/{os.path.basename(model)}"
-        command += ["--mount", f"type=bind,source={os.path.abspath(model)},target={target},readonly"]
-    for variable, value in variables.items():
-        command += ["--env", f"{variable}={value}"]
-    command += [image, "serve"]
-    stop = ["docker", "stop", "--time", str(STOP_TIMEOUT), name]
+    command = container_command(image, name, model, network, port, variables)
+    stop = stop_command(name)
     with _running(command, None, f"http://127.0.0.1:{port}", log) as (server, _):
         try:
             yield server
@@ -152,7 +138,40 @@ def _running(
     yield Server(url, process, log), process
 
 
-def _free_port() -> int:
+def server_command(model: str, port: int, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command that starts this package's own server, and its environment."""
+    known = {variable.name for variable, _ in VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in known}
+    command = [sys.executable, "-m", "fasttrees", "serve", "--model", model, "--port", str(port)]
+    return command, environment | dict(variables)
+
+
+def container_command(
+    image: str, name: str, model: str | None, network: str | None, port: int, variables: Mapping[str, str]
+) -> list[str]:
+    """Return the command that runs an image as the service does, reached at a port of this machine."""
+    command = ["docker", "run", "--rm", "--name", name]
+    if network is not None:
+        command += ["--network", network]
+    if network == "host":
+        variables = {"SAGEMAKER_BIND_TO_PORT": str(port), **variables}
+    else:
+        command += ["--publish", f"127.0.0.1:{port}:{CONTAINER_PORT}"]
+    if model is not None:
+        target = MODEL_DIRECTORY if os.path.isdir(model) else f"{MODEL_DIRECTORY}/{os.path.basename(model)}"
+        command += ["--mount", f"type=bind,source={os.path.abspath(model)},target={target},readonly"]
+    for variable, value in variables.items():
+        command += ["--env", f"{variable}={value}"]
+    return [*command, image, "serve"]
+
+
+def stop_command(name: str) -> list[str]:
+    """Return the command that ends a container as the service does."""
+    return ["docker", "stop", "--time", str(STOP_TIMEOUT), name]
+
+
+def free_port() -> int:
+    """Find a port of this machine that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
