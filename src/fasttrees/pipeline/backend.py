@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
@@ -14,7 +14,6 @@ __all__ = [
     "Backend",
     "Hosting",
     "JobOutcome",
-    "Location",
     "TrainingJob",
     "TransformJob",
     "Upload",
@@ -26,13 +25,6 @@ class Upload(NamedTuple):
 
     path: Path
     key: str
-
-
-class Location(NamedTuple):
-    """Bytes of an object in the bucket."""
-
-    uri: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,7 @@ class TransformJob:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ended, well; a job that fails raises PipelineError with the reason and the end of its log.
+    """How a job ended, well; a job that fails raises JobFailedError with the reason and the end of its log.
 
     Attributes
     ----------
@@ -129,8 +121,11 @@ class Backend(Protocol):
     All raise PipelineError, with what was tried, what stands in the way and what to do about it.
     """
 
-    name: Literal["local", "aws"]
     bucket_uri: str
+
+    @property
+    def region(self) -> str:
+        """Region whose prices hold; empty: nowhere that costs."""
 
     def describe(self) -> str:
         """Say in a line where this is, such as the account and the region; the first call that needs rights."""
@@ -148,7 +143,13 @@ class Backend(Protocol):
         """Get an object; the file is whole or not there."""
 
     def train(self, job: TrainingJob, progress: Progress) -> JobOutcome:
-        """Run a training job, or wait for the one of this name that runs, showing its log; its outcome if it ended."""
+        """Run a training job, or wait for the one of this name that runs, showing its log; its outcome if it ended.
+
+        Raises
+        ------
+        JobFailedError
+            If the job has failed or was stopped: its name is used up.
+        """
 
     def deploy(self, hosting: Hosting, progress: Progress) -> str:
         """Bring an endpoint into service; return its ARN or URL. One of this name in service is left as it is."""
@@ -160,7 +161,7 @@ class Backend(Protocol):
         """Ask an endpoint."""
 
     def transform(self, job: TransformJob, progress: Progress) -> JobOutcome:
-        """Run a Batch Transform, or wait for the one of this name; its outcome if it ended."""
+        """Run a Batch Transform, or wait for the one of this name; its outcome if it ended. Raises as train does."""
 
     def find_resources(self, everything: bool) -> tuple[list[Resource], list[Resource]]:
         """Find what cleanup would delete, in the order in which it must be, and what it leaves.

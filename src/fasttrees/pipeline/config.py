@@ -5,6 +5,7 @@ pydantic checks types and bounds; a library is better at that than code of ours 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "AwsSettings",
     "Config",
     "DeploySettings",
+    "LocalSettings",
     "PipelineSettings",
     "PrepareSettings",
     "TrainSettings",
@@ -136,6 +138,12 @@ class TransformSettings(Section):
     environment: dict[str, str] = Field(default={}, description="variables of the server, for the transform alone")
 
 
+class LocalSettings(Section):
+    """What the backend "local" needs."""
+
+    network: str = Field(default="", description="""Docker's --network for images, such as "host"; "": Docker's own""")
+
+
 class AwsSettings(Section):
     """What the backend "aws" needs. Credentials never stand here: boto3 finds them as the AWS command line does."""
 
@@ -165,6 +173,7 @@ class Config(Section):
     train: TrainSettings = TrainSettings()
     deploy: DeploySettings = DeploySettings()
     transform: TransformSettings = TransformSettings()
+    local: LocalSettings = LocalSettings()
     aws: AwsSettings = AwsSettings()
 
     _home: Path = PrivateAttr(default_factory=Path.cwd)
@@ -216,14 +225,19 @@ class Config(Section):
         return self._home
 
     @property
+    def directory(self) -> Path:
+        """Folder of all that the pipeline keeps on this machine."""
+        return Path(os.path.normpath(self._home / self.pipeline.directory))
+
+    @property
     def prepared_folder(self) -> Path:
         """Folder of what prepare makes; the same for all backends."""
-        return self._home / self.pipeline.directory / "prepared"
+        return self.directory / "prepared"
 
     @property
     def folder(self) -> Path:
         """Folder of the backend: its state and what comes back from it."""
-        return self._home / self.pipeline.directory / self.pipeline.backend
+        return self.directory / self.pipeline.backend
 
     @property
     def raw_files(self) -> list[Path]:

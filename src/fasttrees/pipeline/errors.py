@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fasttrees.errors import FastTreesError
 
-__all__ = ["ConfigError", "PipelineError"]
+__all__ = ["ConfigError", "JobFailedError", "PipelineError"]
 
 
 class PipelineError(FastTreesError):
@@ -13,3 +13,7 @@ class PipelineError(FastTreesError):
 
 class ConfigError(PipelineError, ValueError):
     """A value of the configuration file, or of a step's argument, that does not fit."""
+
+
+class JobFailedError(PipelineError):
+    """A job that ran and ended badly: the next try must be another job. Any other error leaves the job as it is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
@@ -21,6 +23,10 @@ class Result(BaseModel):
     """What a step returns; JSON in the state file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def summary(self) -> str:
+        """Say in a few lines what people want to know of it."""
+        raise NotImplementedError
 
 
 class Prepared(Result):
@@ -56,6 +62,15 @@ class Prepared(Result):
     n_features: int
     n_classes: int
 
+    def summary(self) -> str:
+        """Say how many rows and columns there are."""
+        n_rows = self.n_train + self.n_validation + self.n_test
+        target = f"{self.n_classes} classes" if self.n_classes else "a number"
+        return (
+            f"{n_rows:,} rows: {self.n_train:,} train, {self.n_validation:,} validation, {self.n_test:,} test; "
+            f"{self.n_features} features; target: {target}"
+        )
+
 
 class Uploaded(Result):
     """What upload put into the bucket.
@@ -76,6 +91,10 @@ class Uploaded(Result):
     keys: list[str]
     n_bytes: int
     n_sent: int
+
+    def summary(self) -> str:
+        """Say what is where."""
+        return f"{len(self.keys)} files, {self.n_bytes / 1e6:,.1f} MB, in {self.bucket}; {self.n_sent} sent"
 
 
 class Trained(Result):
@@ -104,6 +123,11 @@ class Trained(Result):
     report: str
     seconds: float
 
+    def summary(self) -> str:
+        """Say how good the model is and where it lies."""
+        lines = [f"{self.job}: {_numbers(self.metrics)}; {self.seconds:.1f} s", self.model_uri or self.artifact_uri]
+        return "\n".join([*lines, self.report] if self.report else lines)
+
 
 class Deployed(Result):
     """An endpoint in service.
@@ -118,6 +142,10 @@ class Deployed(Result):
 
     endpoint: str
     location: str
+
+    def summary(self) -> str:
+        """Say where it answers."""
+        return f"{self.endpoint} in service: {self.location}"
 
 
 class Invoked(Result):
@@ -138,6 +166,13 @@ class Invoked(Result):
     body: str
     answer: str
     truth: str
+
+    def summary(self) -> str:
+        """Show the sample, the answer and the truth."""
+        cells = [f"  {name}: {'' if cell is None else cell}" for name, cell in self.sample.items()]
+        return "\n".join(
+            [*cells, f"sent:   {self.body}", f"answer: {self.answer}", f"truth:  {self.truth or 'unknown'}"]
+        )
 
 
 class Transformed(Result):
@@ -167,6 +202,11 @@ class Transformed(Result):
     joined: str
     seconds: float
 
+    def summary(self) -> str:
+        """Say how good the answers are and where they lie."""
+        first = f"{self.n_rows:,} rows in {self.seconds:.1f} s: {_numbers(self.metrics)}"
+        return "\n".join([first, self.joined, self.report])
+
 
 class Resource(Result):
     """Something that the pipeline has created.
@@ -185,6 +225,10 @@ class Resource(Result):
     name: str
     detail: str = ""
 
+    def summary(self) -> str:
+        """Say what it is."""
+        return f"{self.kind:16} {self.name}  {self.detail}".rstrip()
+
 
 class CleanedUp(Result):
     """What cleanup has done.
@@ -198,3 +242,12 @@ class CleanedUp(Result):
 
     deleted: list[Resource]
     kept: list[Resource]
+
+    def summary(self) -> str:
+        """Say what was deleted and what is left."""
+        left = "".join(f"\nkept: {resource.summary()}" for resource in self.kept)
+        return f"deleted {len(self.deleted)}: {', '.join(item.name for item in self.deleted) or 'nothing'}{left}"
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.6g}" for name, value in values.items()) or "no metrics"

@@ -10,7 +10,7 @@ from typing import Any
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.logs import LogTail
 from fasttrees.pipeline.aws.poller import Poller
-from fasttrees.pipeline.errors import PipelineError
+from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.progress import Progress
 
 __all__ = ["ENDED", "Job", "attended", "console_url", "finish", "log_lines"]
@@ -80,7 +80,7 @@ def finish(
 
     Raises
     ------
-    PipelineError
+    JobFailedError
         If it failed or was stopped, with the reason and the end of its log.
     """
     tail = job.tail(account)
@@ -107,7 +107,7 @@ def finish(
             else:
                 return None
     if job.status(description) != "Completed":
-        raise PipelineError(_failure(job, description, account, tail))
+        raise JobFailedError(_failure(job, description, account, tail))
     return description
 
 

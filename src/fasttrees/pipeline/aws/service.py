@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.cleaning import Cleaning
@@ -38,8 +37,6 @@ class AwsBackend:
         If boto3 knows no such profile.
     """
 
-    name: Literal["local", "aws"] = "aws"
-
     def __init__(self, config: Config, poller: Poller | None = None) -> None:
         poller = poller or Poller()
         self._account = Account(config.aws)
@@ -50,6 +47,11 @@ class AwsBackend:
         self._transforms = TransformJobs(config, self._account, poller, models)
         self._cleaning = Cleaning(config, self._account, poller)
         self.bucket_uri = self._storage.bucket_uri
+
+    @property
+    def region(self) -> str:
+        """Region that all is created in."""
+        return self._account.region
 
     def describe(self) -> str:
         """Say in a line which account and region this is, and who asks."""

@@ -14,7 +14,7 @@ from fasttrees.pipeline.aws.requests import call_when_found, volume_key
 from fasttrees.pipeline.aws.tags import tag_list
 from fasttrees.pipeline.backend import JobOutcome, TransformJob
 from fasttrees.pipeline.config import Config
-from fasttrees.pipeline.errors import PipelineError
+from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.progress import Progress
 
 __all__ = ["TransformJobs"]
@@ -65,7 +65,7 @@ class TransformJobs:
         if description is None:
             with explaining(str(found), STEP):
                 self._sagemaker.stop_transform_job(TransformJobName=job.name)
-            raise PipelineError(
+            raise JobFailedError(
                 f"{found} has not ended after {minutes} minutes (transform.timeout_minutes) and is being stopped, so "
                 f"that it costs no more: see {found.console(self._account)}; more time, another instance type or "
                 "more instances may help: `fasttrees pipeline transform` starts another job"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from fasttrees._format import format_rows
 from fasttrees.pipeline.errors import ConfigError
@@ -95,7 +95,7 @@ class Schema(BaseModel):
         Cells that mean: missing.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)  # what is computed is in the file, too
 
     version: Literal[1] = 1
     target: str
@@ -123,11 +123,13 @@ class Schema(BaseModel):
             place = ".".join(map(str, first["loc"]))
             raise ConfigError(f"{path}: {place}: {first['msg']}; run `fasttrees pipeline prepare` again") from error
 
+    @computed_field  # type: ignore[prop-decorator]  # in the file for training images: docs/training.md
     @property
     def feature_names(self) -> list[str]:
         """Names of the features, in the order in which they are written."""
         return [column.name for column in self.features]
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def categorical(self) -> list[int]:
         """Places of the features that are categories, from 0."""

@@ -1,0 +1,135 @@
+"""What all steps share: the configuration, where it runs, and what is done already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+from fasttrees.pipeline.backend import Backend
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.errors import PipelineError
+from fasttrees.pipeline.progress import Progress, Silent
+from fasttrees.pipeline.results import Result
+from fasttrees.pipeline.state import Record, State, fingerprint
+
+__all__ = ["Context"]
+
+R = TypeVar("R", bound=Result)
+
+
+class Context:
+    """A pipeline at work.
+
+    Parameters
+    ----------
+    config : Config
+    progress : Progress or None, default None
+        None: silent.
+
+    Attributes
+    ----------
+    name : str
+        ``{project}-{experiment}``: of the endpoint, and the beginning of the jobs' names.
+    """
+
+    def __init__(self, config: Config, progress: Progress | None = None) -> None:
+        self.config = config
+        self.progress = progress or Silent()
+        self.name = f"{config.pipeline.project}-{config.pipeline.experiment}"
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The place where it runs; imported only when a step needs it, for boto3 takes its time."""
+        if self.config.pipeline.backend == "aws":
+            from fasttrees.pipeline.aws import AwsBackend
+            from fasttrees.pipeline.costs import check_instances
+
+            check_instances(self.config)
+            return AwsBackend(self.config)
+        from fasttrees.pipeline.local import LocalBackend
+
+        return LocalBackend(self.config)
+
+    def state(self, step: str) -> State:
+        """Return the state that has a step: what is prepared serves all backends."""
+        return State(self.config.directory if step == "prepare" else self.config.folder)
+
+    def find(self, step: str, kind: type[R], key: str | None = None) -> R | None:
+        """Return the result of a step that is done, if it was done for this key (None: for any)."""
+        record = self.state(step).find(step)
+        if record is None or record.status != "done" or key not in (None, record.key):
+            return None
+        return kind.model_validate(record.result)
+
+    def need(self, step: str, kind: type[R]) -> R:
+        """Return the result of a step that this one builds on.
+
+        Raises
+        ------
+        PipelineError
+            If it is not done, or was done with another configuration or other data.
+        """
+        record = self.state(step).find(step)
+        result = self.find(step, kind)
+        how = f"`fasttrees pipeline {step}` does it, `fasttrees pipeline run` all that is missing"
+        if record is None or result is None:
+            why = f"has failed: {record.error}" if record is not None and record.error else "is not done"
+            raise PipelineError(f"step {step} {why}; {how}")
+        if record.key != self.key(step):
+            raise PipelineError(f"step {step} was done with another configuration or other data; {how}")
+        return result
+
+    def key(self, step: str) -> str:
+        """Return the fingerprint of all that a step depends on, the steps before it included."""
+        config = self.config
+        if step == "prepare":
+            try:
+                raw = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in config.raw_files]
+            except FileNotFoundError:  # no longer needed once it is prepared
+                record = self.state(step).find(step)
+                return record.key if record is not None and record.status == "done" else ""
+            return fingerprint(raw, config.prepare.model_dump())
+        if step == "upload":
+            return fingerprint(self.key("prepare"), self.backend.bucket_uri)
+        if step == "train":
+            return fingerprint(self.key("upload"), config.train.model_dump())
+        if step == "deploy":
+            return fingerprint(self.key("train"), config.deploy.model_dump())
+        served = config.deploy.model_dump(include={"image", "environment"})
+        return fingerprint(self.key("train"), served, config.transform.model_dump())
+
+    def is_done(self, step: str) -> bool:
+        """Tell whether a step is recorded as done for the configuration and data of now."""
+        record = self.state(step).find(step)
+        return record is not None and record.status == "done" and record.key == self.key(step)
+
+    def do(self, step: str, kind: type[R], there: Callable[[R], bool], work: Callable[[Record], R]) -> R:
+        """Do a step, unless it was done for the same key and what it made is still there.
+
+        Parameters
+        ----------
+        step : str
+        kind : type
+            Of the result.
+        there : callable
+            Tells whether what an earlier result names still exists.
+        work : callable
+            Does the step; told its record, whose attempt counts the failed jobs.
+        """
+        key = self.key(step)
+        earlier = self.find(step, kind, key)
+        if earlier is not None and there(earlier):
+            self.progress.say(f"{step}: done before, nothing has changed")
+            return earlier
+        with self.state(step).recording(step, key) as record:
+            result = work(record)
+            record.result = result.model_dump()
+        return result
+
+    def forget(self) -> None:
+        """Forget what was done, and remove what prepare made."""
+        self.state("train").forget()
+        self.state("prepare").forget()
+        shutil.rmtree(self.config.prepared_folder, ignore_errors=True)

@@ -1,0 +1,143 @@
+"""The steps that use a model: deploy, invoke and transform."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import fasttrees
+from fasttrees.pipeline.backend import TransformJob
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.context import Context
+from fasttrees.pipeline.errors import ConfigError, JobFailedError
+from fasttrees.pipeline.preparation import Schema, read_samples
+from fasttrees.pipeline.progress import Progress
+from fasttrees.pipeline.results import Deployed, Invoked, Prepared, Trained, Transformed
+from fasttrees.pipeline.scoring import score_transform
+from fasttrees.pipeline.state import Record
+from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, job_name
+from fasttrees.reports.metrics import with_parameters
+
+__all__ = ["deploy", "invoke", "transform"]
+
+FEATURES_PREFIX = "data/test/features/"
+
+
+def deploy(config: Config, progress: Progress | None = None) -> Deployed:
+    """Bring an endpoint into service."""
+    context = Context(config, progress)
+    trained = context.need("train", Trained)
+
+    def there(done: Deployed) -> bool:
+        return context.backend.in_service(done.endpoint)
+
+    def work(record: Record) -> Deployed:
+        location = context.backend.deploy(hosting(context, trained), context.progress)
+        context.progress.say(f"endpoint {context.name} is in service: {location}")
+        return Deployed(endpoint=context.name, location=location)
+
+    return context.do("deploy", Deployed, there, work)
+
+
+def invoke(
+    config: Config,
+    progress: Progress | None = None,
+    *,
+    row: int = 0,
+    prepared: bool = False,
+    sample: Mapping[str, object] | None = None,
+) -> Invoked:
+    """Ask the endpoint about one sample.
+
+    Parameters
+    ----------
+    config : Config
+    progress : Progress or None
+    row : int, default 0
+        Which of the test's samples, from 0.
+    prepared : bool, default False
+        Send the row as prepare has written it; else its raw cells are prepared now, as a caller would.
+    sample : mapping or None, default None
+        A raw row of one's own: cells by column.
+    """
+    context = Context(config, progress)
+    done = context.need("prepare", Prepared)
+    endpoint = context.need("deploy", Deployed)
+    schema = Schema.load(config.prepared_folder / done.schema_file)
+    raw: dict[str, str | None] = {}
+    truth = ""
+    if sample is not None:
+        line = schema.csv_line(schema.encode(sample))
+        raw = {name: None if cell is None else str(cell) for name, cell in sample.items()}
+    else:
+        samples = read_samples(config.prepared_folder / done.samples_file)
+        if not 0 <= row < len(samples):
+            raise ConfigError(f"row: expected 0 to {len(samples) - 1}, got {row}")
+        chosen = samples[row]
+        truth = chosen.truth
+        line = chosen.line
+        if not prepared:
+            raw = chosen.cells
+            line = schema.csv_line(schema.encode(chosen.cells))
+    answer = context.backend.invoke(endpoint.endpoint, f"{line}\n".encode(), "text/csv")
+    return Invoked(sample=raw, body=line, answer=answer.decode("utf-8", "backslashreplace").strip(), truth=truth)
+
+
+def transform(config: Config, progress: Progress | None = None) -> Transformed:
+    """Score all test rows by a Batch Transform, and judge the answers."""
+    context = Context(config, progress)
+    prepared = context.need("prepare", Prepared)
+    trained = context.need("train", Trained)
+
+    def there(done: Transformed) -> bool:
+        return Path(done.report).is_file() and Path(done.joined).is_file()
+
+    def work(record: Record) -> Transformed:
+        backend = context.backend
+        name = job_name(context, record)
+        prefix = f"transform/output/{name}/"
+        job = TransformJob(name, hosting(context, trained), FEATURES_PREFIX, prefix, config.transform.environment)
+        context.progress.say(f"transform job {name}")
+        outcome = backend.transform(job, context.progress)
+        keys = backend.find_objects(prefix)
+        if not keys:
+            raise JobFailedError(f"transform job {name} has ended, but its answers are gone; transform again")
+        folder = config.folder / "reports" / name
+        answers = []
+        for key in keys:
+            answers.append(folder / "answers" / key.removeprefix(prefix))
+            backend.download(key, answers[-1], context.progress)
+        labelled = [config.prepared_folder / part for part in prepared.test]
+        schema = Schema.load(config.prepared_folder / prepared.schema_file)
+        facts = {
+            "Project": config.pipeline.project,
+            "Experiment": config.pipeline.experiment,
+            "Training job": trained.job,
+            "Transform job": name,
+            "Where": backend.describe(),
+            "Seconds": f"{outcome.seconds:.1f}",
+        }
+        objective = _objective(context, trained, prepared)
+        metrics, report, joined = score_transform(labelled, answers, objective, schema.classes, facts, folder)
+        shutil.rmtree(folder / "answers")  # they are in the joined file
+        uri = f"{backend.bucket_uri}/{prefix}"
+        return Transformed(
+            job=name,
+            output_uri=uri,
+            n_rows=prepared.n_test,
+            metrics=metrics,
+            report=str(report),
+            joined=str(joined),
+            seconds=outcome.seconds,
+        )
+
+    return context.do("transform", Transformed, there, work)
+
+
+def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:
+    """Say by which objective answers are to be judged: the model's own, or what the target suggests."""
+    if trained.model_uri:
+        model = fasttrees.load(context.config.folder / "reports" / trained.job / MODEL_NAME)
+        return with_parameters(model.objective or "", model.parameters)
+    return {0: "regression", 2: "binary"}.get(prepared.n_classes, f"multiclass num_class:{prepared.n_classes}")

@@ -1,0 +1,111 @@
+"""All steps at once, what is done, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.context import Context
+from fasttrees.pipeline.costs import CostLine, estimate, load_prices
+from fasttrees.pipeline.progress import Progress
+from fasttrees.pipeline.results import (
+    CleanedUp,
+    Deployed,
+    Prepared,
+    Resource,
+    Result,
+    Trained,
+    Transformed,
+    Uploaded,
+)
+from fasttrees.pipeline.steps._data import prepare, upload
+from fasttrees.pipeline.steps._hosting import deploy, invoke, transform
+from fasttrees.pipeline.steps._training import train
+
+__all__ = ["cleanup", "find_costs", "find_resources", "run", "status"]
+
+#: What each recorded step returns.
+RESULTS: dict[str, type[Result]] = {
+    "prepare": Prepared,
+    "upload": Uploaded,
+    "train": Trained,
+    "deploy": Deployed,
+    "transform": Transformed,
+}
+
+
+def run(config: Config, progress: Progress | None = None) -> Transformed:
+    """Do all steps from the raw table to the report, with one sample asked of the endpoint on the way."""
+    prepare(config, progress)
+    upload(config, progress)
+    train(config, progress)
+    deploy(config, progress)
+    invoke(config, progress)
+    return transform(config, progress)
+
+
+def find_costs(config: Config, steps: Sequence[str] = ("train", "deploy", "transform")) -> list[CostLine]:
+    """Say what steps cost that are not done; nothing for the local backend."""
+    context = Context(config)
+    lines = estimate(config, load_prices(config), context.backend.region)
+    return [line for line in lines if line.step in steps and not context.is_done(line.step)]
+
+
+def status(config: Config) -> list[dict[str, str]]:
+    """Say of each step what is recorded: its name, status, when, and what stands out of its result or error."""
+    context = Context(config)
+    rows = []
+    for step, kind in RESULTS.items():
+        record = context.state(step).find(step)
+        if record is None:
+            rows.append({"step": step, "status": "missing", "when": "", "what": ""})
+            continue
+        state: str = "interrupted" if record.status == "running" else record.status
+        what = record.error
+        if record.status == "done":
+            state = "done" if context.is_done(step) else "outdated"
+            what = kind.model_validate(record.result).summary().splitlines()[0]
+        rows.append({"step": step, "status": state, "when": record.ended or record.started, "what": what})
+    return rows
+
+
+def find_resources(config: Config, everything: bool = False) -> tuple[list[Resource], list[Resource]]:
+    """List what :func:`cleanup` would delete, and what it would leave.
+
+    Parameters
+    ----------
+    config : Config
+    everything : bool, default False
+        The bucket with its objects and what prepare has made, too.
+    """
+    return Context(config).backend.find_resources(everything)
+
+
+def cleanup(
+    config: Config,
+    progress: Progress | None = None,
+    *,
+    everything: bool = False,
+    confirm: Callable[[list[Resource], list[Resource]], bool] = lambda found, kept: True,
+) -> CleanedUp:
+    """Delete what the pipeline has created; reports stay.
+
+    Parameters
+    ----------
+    config : Config
+    progress : Progress or None
+    everything : bool, default False
+        The bucket with its objects and what prepare has made, too.
+    confirm : callable
+        Asked once, with what would be deleted and what is left; False: nothing is.
+    """
+    context = Context(config, progress)
+    found, kept = context.backend.find_resources(everything)
+    if not confirm(found, kept):
+        return CleanedUp(deleted=[], kept=found + kept)
+    for resource in found:
+        context.progress.say(f"deleting {resource.kind} {resource.name}")
+        context.backend.delete(resource, context.progress)
+    if everything:
+        context.forget()
+    return CleanedUp(deleted=found, kept=kept)

@@ -1,0 +1,109 @@
+"""The training step."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import fasttrees
+from fasttrees.errors import FastTreesError
+from fasttrees.pipeline.backend import TrainingJob, Upload
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.context import Context
+from fasttrees.pipeline.errors import ConfigError, JobFailedError
+from fasttrees.pipeline.progress import Progress
+from fasttrees.pipeline.results import Prepared, Trained, Uploaded
+from fasttrees.pipeline.state import Record
+from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, job_name
+
+__all__ = ["train"]
+
+REPORT_NAME = "report.html"
+
+
+def train(config: Config, progress: Progress | None = None) -> Trained:
+    """Train a model, fetch its report, and put ``model.txt`` where servers fetch it."""
+    context = Context(config, progress)
+    prepared = context.need("prepare", Prepared)
+    context.need("upload", Uploaded)
+
+    def there(done: Trained) -> bool:
+        needed = {artifact_key(done.job)} | ({config.model_key} if done.model_uri else set())
+        found = {key for prefix in needed for key in context.backend.find_objects(prefix)}
+        return needed <= found and (not done.report or Path(done.report).is_file())
+
+    def work(record: Record) -> Trained:
+        backend = context.backend
+        channels = {"train": "data/train/"}
+        if prepared.n_validation:
+            channels["validation"] = "data/validation/"
+        if not config.train.serving_image_is_own:
+            channels["schema"] = prepared.schema_file
+        job = TrainingJob(
+            name=job_name(context, record),
+            image=config.train.image,
+            hyperparameters=_hyperparameters(config, prepared),
+            channels=channels,
+            output_prefix=OUTPUT_PREFIX,
+        )
+        context.progress.say(f"training job {job.name}")
+        outcome = backend.train(job, context.progress)
+        if not backend.find_objects(artifact_key(job.name)):
+            raise JobFailedError(f"training job {job.name} has ended, but its artefact is gone; train again")
+        files = _unpack(context, job.name)
+        model = files.get(MODEL_NAME)
+        if model is not None:
+            _check_model(model, prepared)
+            backend.upload([Upload(model, config.model_key)], context.progress)
+        elif not config.train.serving_image_is_own:
+            raise JobFailedError(
+                f"training job {job.name}: expected {MODEL_NAME} in its artefact, "
+                f"got {', '.join(sorted(files)) or 'no files'}; is train.serving_image_is_own = true meant?"
+            )
+        return Trained(
+            job=job.name,
+            artifact_uri=f"{backend.bucket_uri}/{artifact_key(job.name)}",
+            model_uri=f"{backend.bucket_uri}/{config.model_key}" if model is not None else "",
+            metrics=dict(outcome.metrics),
+            report=str(files.get(REPORT_NAME, "")),
+            seconds=outcome.seconds,
+        )
+
+    return context.do("train", Trained, there, work)
+
+
+def _hyperparameters(config: Config, prepared: Prepared) -> dict[str, str]:
+    """Write the hyperparameters as strings, as the service hands them over."""
+    values = {name: _text(value) for name, value in config.train.hyperparameters.items()}
+    if values.get("objective") == "binary" and prepared.n_classes != 2 and not config.train.serving_image_is_own:
+        got = f"{prepared.n_classes} classes" if prepared.n_classes else "numbers"
+        raise ConfigError(f"train.hyperparameters.objective: binary needs a target of 2 classes, got {got}")
+    return values
+
+
+def _text(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unpack(context: Context, job: str) -> dict[str, Path]:
+    """Fetch a job's artefact; return its files by name."""
+    folder = context.config.folder / "reports" / job
+    archive = folder / "model.tar.gz"
+    context.backend.download(artifact_key(job), archive, context.progress)
+    try:
+        with tarfile.open(archive) as members:
+            members.extractall(folder, filter="data")
+    except tarfile.TarError as error:
+        raise JobFailedError(f"training job {job}: its artefact is no archive: {error}") from error
+    archive.unlink()
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _check_model(path: Path, prepared: Prepared) -> None:
+    """Refuse a model that could not score the prepared rows, before servers meet it."""
+    try:
+        n_features = fasttrees.load(path).num_feature()
+    except FastTreesError as error:
+        raise JobFailedError(f"{path}: {error}") from error
+    if n_features != prepared.n_features:
+        raise JobFailedError(f"{path}: expected {prepared.n_features} features, as prepared, got {n_features}")
