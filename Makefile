@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 SANITIZE_VENV := .venv-sanitize
 FLIGHTS := examples/flights
+CONFIG := --config $(FLIGHTS)/pipeline.toml
 IMAGE := fasttrees-serve
 TRAIN_IMAGE := fasttrees-train
 SHELL := bash
@@ -19,7 +20,7 @@ SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
-demo: $(VENV)/.installed ## Score the flights example by command and by server; compare each line with LightGBM's predictions
+demo: $(VENV)/.demo ## Score flights by command and by server, run the pipeline from raw table to clean-up; compare with LightGBM
 	@mkdir -p build/demo
 	$(VENV)/bin/fasttrees info $(FLIGHTS)/model.txt
 	time $(VENV)/bin/fasttrees predict $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv -o build/demo/predictions.csv
@@ -30,6 +31,13 @@ demo: $(VENV)/.installed ## Score the flights example by command and by server; 
 	cmp build/demo/predictions.csv build/demo/served/rows.csv.out
 	cmp build/demo/raw_scores.csv build/demo/served/raw/rows.csv.out
 	$(VENV)/bin/python $(FLIGHTS)/check.py build/demo/served/rows.csv.out build/demo/served/raw/rows.csv.out
+	$(VENV)/bin/fasttrees pipeline cleanup --all --yes --quiet $(CONFIG)
+	$(VENV)/bin/python $(FLIGHTS)/raw.py build/demo/flights.csv
+	time $(VENV)/bin/fasttrees pipeline run $(CONFIG)
+	$(VENV)/bin/fasttrees pipeline invoke $(CONFIG)
+	$(VENV)/bin/fasttrees pipeline status $(CONFIG)
+	$(VENV)/bin/python $(FLIGHTS)/check_pipeline.py
+	$(VENV)/bin/fasttrees pipeline cleanup --all --yes $(CONFIG)
 
 test: lint ## Check style and types, then run all tests against the installed package
 	$(VENV)/bin/pytest
@@ -84,6 +92,10 @@ $(VENV)/.created:
 $(VENV)/.installed: dist/.built
 	$(VENV)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
 	wheel=$$(echo dist/*.whl) && $(VENV)/bin/pip install -q "$$wheel[serve]"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.installed $(FLIGHTS)/requirements.txt
+	wheel=$$(echo dist/*.whl) && $(VENV)/bin/pip install -q "$$wheel[pipeline]" -r $(FLIGHTS)/requirements.txt
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed
