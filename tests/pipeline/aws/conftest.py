@@ -19,6 +19,7 @@ from botocore.retries.standard import ExponentialBackoff
 from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.storage import AwsStorage
+from fasttrees.pipeline.backend import Upload
 from tests.pipeline.aws.recorder import Faults, Recorder
 from tests.pipeline.aws.scripted import ScriptedAws, configuration
 from tests.serving.faulty_s3 import free_port, wait_for
@@ -28,6 +29,7 @@ BUCKET = "flights-data"
 SECRET = "wJalrXUtnFEMI-a-secret-that-nobody-may-see"
 LOADER = create_loader()
 TOKEN = "FwoGZXIvYXdzE-a-token-that-nobody-may-see"
+LARGE = (20 << 20) + 17  # bytes: three parts
 
 
 class Lines:
@@ -129,3 +131,22 @@ def make_storage(**aws: Any) -> AwsStorage:
 @pytest.fixture
 def storage(recorder: Recorder) -> AwsStorage:
     return make_storage()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Upload]:
+    """Three files, one of them so large that it goes in parts."""
+    made = []
+    for name, size in {"a.csv": 1000, "large.csv": LARGE, "z.csv": 0}.items():
+        path = tmp_path / "prepared" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(os.urandom(size))
+        made.append(Upload(path, f"data/train/{name}"))
+    return made
+
+
+@pytest.fixture
+def ready(storage: AwsStorage, recorder: Recorder) -> AwsStorage:
+    storage.create_bucket(Lines())
+    recorder.reset()
+    return storage
