@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -119,15 +120,24 @@ class RawTable:
     def _csv_batches(
         self, stream: BinaryIO, file: Path, columns: Sequence[str]
     ) -> Generator[tuple[Any, int], None, None]:
-        convert = pa.csv.ConvertOptions(
+        try:
+            with _open_csv(stream, file, self._convert(columns)) as reader:
+                for batch in reader:
+                    yield batch, stream.tell()
+        except pa.ArrowInvalid:
+            # Only a reader without threads knows the number of a row that it cannot read.
+            with file.open("rb") as again, _open_csv(again, file, self._convert(columns), threads=False) as reader:
+                for _ in reader:
+                    pass
+            raise
+
+    def _convert(self, columns: Sequence[str]) -> Any:
+        return pa.csv.ConvertOptions(
             column_types=dict.fromkeys(self.columns, pa.string()),
             include_columns=list(columns),
             null_values=self.missing,
             strings_can_be_null=True,
         )
-        with _open_csv(stream, file, convert) as reader:
-            for batch in reader:
-                yield batch, stream.tell()
 
     def _parquet_batches(
         self, stream: BinaryIO, file: Path, columns: Sequence[str]
@@ -156,13 +166,13 @@ def require_columns(names: Iterable[str], columns: Sequence[str], key: str) -> N
             )
 
 
-def _open_csv(stream: BinaryIO, file: Path, convert: Any = None) -> Any:
+def _open_csv(stream: BinaryIO, file: Path, convert: Any = None, threads: bool = True) -> Any:
     source = pa.PythonFile(stream, mode="r")
     if file.name.lower().endswith(".gz"):
         source = pa.CompressedInputStream(source, "gzip")
     return pa.csv.open_csv(
         source,
-        read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES),
+        read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=threads),
         parse_options=pa.csv.ParseOptions(newlines_in_values=True),
         convert_options=convert,
     )
@@ -173,7 +183,7 @@ def _column_names(file: Path) -> list[str]:
         if file.name.lower().endswith(".parquet"):
             names: list[str] = pa.parquet.ParquetFile(stream).schema_arrow.names
         else:
-            with _open_csv(stream, file) as reader:
+            with _open_csv(stream, file, threads=False) as reader:
                 names = reader.schema.names
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -199,6 +209,7 @@ def _explained(file: Path) -> Iterator[None]:
         elif "straddl" in text:
             text = f"a row is longer than {BLOCK_BYTES} bytes; is a quote left open?"
         elif "CSV parse error" in text:
+            text = re.sub(r"Row #(\d+):", lambda match: f"row {int(match[1]) - 1} (the header not counted):", text)
             text = f"{text}; is a quote left open, or a comma not quoted?"
         elif "invalid UTF8" in text:
             text = f"{text}; expected UTF-8: convert the file, such as with iconv"
