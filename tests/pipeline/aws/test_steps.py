@@ -1,0 +1,149 @@
+"""All steps with the backend "aws", by function and by command, against moto's server.
+
+moto runs no container. What the containers would have written is put into the bucket when a job has ended: a model that
+LightGBM trains here from what was uploaded, and that model's answers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+
+import fasttrees
+from fasttrees import pipeline
+from fasttrees.cli import main
+from fasttrees.pipeline import Config, JobFailedError, PipelineError
+from fasttrees.pipeline.aws import service
+from fasttrees.pipeline.aws.poller import Poller
+from fasttrees.pipeline.aws.training import TrainingJobs
+from fasttrees.pipeline.aws.transforming import TransformJobs
+from fasttrees.pipeline.backend import JobOutcome, TrainingJob, TransformJob
+from tests.pipeline.aws.conftest import BUCKET, REGION, Lines
+from tests.pipeline.aws.recorder import Recorder
+from tests.pipeline.aws.scripted import configuration
+
+ENCRYPTED = {"Bucket": BUCKET, "ServerSideEncryption": "AES256"}
+
+
+def read_rows(s3: Any, prefix: str) -> tuple[list[str], np.ndarray]:
+    """Read the objects of a prefix as one table."""
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
+    texts = [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
+    return keys, np.genfromtxt(io.BytesIO(b"".join(texts)), delimiter=",", ndmin=2)
+
+
+@pytest.fixture
+def config(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A table, a configuration, and containers that do their work."""
+    rng = np.random.default_rng(1)
+    numbers = rng.normal(size=(300, 2))
+    lines = [f"{a!r},{b!r},{'yes' if a > 0.2 else 'no'}" for a, b in numbers.tolist()]
+    (tmp_path / "raw.csv").write_text("\n".join(["a,b,y", *lines]) + "\n")
+
+    train, transform = TrainingJobs.train, TransformJobs.transform
+
+    def train_and_write(self: TrainingJobs, job: TrainingJob, progress: Any) -> JobOutcome:
+        outcome = train(self, job, progress)
+        _, table = read_rows(s3, job.channels["train"])
+        parameters = {"objective": "binary", "num_leaves": 4, "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1}
+        booster = lightgbm.train(parameters, lightgbm.Dataset(table[:, 1:], table[:, 0]), 5)
+        text, archive = booster.model_to_string().encode(), io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as members:
+            member = tarfile.TarInfo("model.txt")
+            member.size = len(text)
+            members.addfile(member, io.BytesIO(text))
+        key = f"{job.output_prefix}/{job.name}/output/model.tar.gz"
+        s3.put_object(Key=key, Body=archive.getvalue(), **ENCRYPTED)
+        return outcome
+
+    def transform_and_write(self: TransformJobs, job: TransformJob, progress: Any) -> JobOutcome:
+        outcome = transform(self, job, progress)
+        body = s3.get_object(Bucket=BUCKET, Key=job.hosting.model_key)["Body"].read()
+        model = fasttrees.loads(body.decode())
+        keys, rows = read_rows(s3, job.input_prefix)
+        assert len(keys) == 1
+        answer = "".join(f"{value!r}\n" for value in model.predict(rows).tolist())
+        target = job.output_prefix + keys[0].removeprefix(job.input_prefix) + ".out"
+        s3.put_object(Key=target, Body=answer.encode(), **ENCRYPTED)
+        return outcome
+
+    monkeypatch.setattr(TrainingJobs, "train", train_and_write)
+    monkeypatch.setattr(TransformJobs, "transform", transform_and_write)
+    monkeypatch.setattr(service, "Poller", lambda: Poller(sleep=lambda _: None))
+    aws = configuration(aws={"bucket": BUCKET}).model_dump()
+    values = {
+        "pipeline": {**aws["pipeline"], "backend": "aws"},
+        "prepare": {"raw": ["raw.csv"], "target": "y"},
+        "train": {"image": "train:1", "hyperparameters": {"objective": "binary"}},
+        "deploy": {"image": "serve:1"},
+        "aws": aws["aws"],
+    }
+    (tmp_path / "pipeline.toml").write_text(pipeline.template(values))
+    return Config.load(tmp_path / "pipeline.toml")
+
+
+def test_from_table_to_nothing(config: Config, s3: Any, lines: Lines, recorder: Recorder) -> None:
+    scored = pipeline.run(config, lines)
+    assert scored.metrics["auc"] > 0.9
+    assert f"account 123456789012, region {REGION}" in Path(scored.report).read_text()
+    trained = pipeline.train(config)
+    assert trained.model_uri == f"s3://{BUCKET}/{config.model_key}"
+    with open(config.folder / "reports" / trained.job / "model.txt", "rb") as model:
+        assert s3.get_object(Bucket=BUCKET, Key=config.model_key)["Body"].read() == model.read()
+
+    recorder.reset()
+    lines.lines.clear()
+    pipeline.run(config, lines)
+    assert len(lines.lines) == 5
+    assert all(line.endswith("done before, nothing has changed") for line in lines.lines)
+    changing = ("Create", "Update", "Put", "Delete")
+    assert not [call for call in recorder.calls if call.operation.startswith(changing)]
+
+    pipeline.cleanup(config, everything=True)
+    assert not s3.list_buckets()["Buckets"]
+    assert {row["status"] for row in pipeline.status(config)} == {"missing"}
+
+
+def test_artefact_that_is_gone_means_another_job(config: Config, s3: Any) -> None:
+    for step in (pipeline.prepare, pipeline.upload, pipeline.train):
+        step(config)
+    first = pipeline.train(config)
+    key = first.artifact_uri.removeprefix(f"s3://{BUCKET}/")
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    original, TrainingJobs.train = TrainingJobs.train, lambda *_: JobOutcome(1.0)  # type: ignore[method-assign]
+    try:
+        with pytest.raises(JobFailedError, match="has ended, but its artefact is gone; train again"):
+            pipeline.train(config)
+    finally:
+        TrainingJobs.train = original  # type: ignore[method-assign]
+    assert pipeline.train(config).job == f"{first.job}-1"
+
+
+def test_command_shows_costs_and_asks(config: Config, capsys: pytest.CaptureFixture[str], recorder: Recorder) -> None:
+    path = str(config.home / "pipeline.toml")
+    assert main(["pipeline", "run", "--config", path]) == 1
+    shown = capsys.readouterr().err
+    assert "1 x ml.m5.xlarge" in shown
+    assert "go on? nobody is there to answer; --yes answers" in shown
+    assert not [call for call in recorder.calls if call.operation.startswith("Create")]
+    assert main(["pipeline", "run", "--config", path, "--yes", "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_rows"]
+    assert main(["pipeline", "train", "--config", path]) == 0  # done, so nothing is asked
+    assert "done before" in capsys.readouterr().err
+    assert main(["pipeline", "cleanup", "--config", path, "--all", "--yes", "--quiet"]) == 0
+
+
+def test_instance_that_the_service_does_not_take(config: Config) -> None:
+    path = config.home / "pipeline.toml"
+    before, section, after = path.read_text().partition("[transform]")
+    path.write_text(before + section + after.replace('"ml.m5.xlarge"', '"ml.c5.large"'))
+    pipeline.prepare(config)
+    with pytest.raises(PipelineError, match=r"transform\.instance_type: .*ml\.c5\.large"):
+        pipeline.upload(Config.load(path))
