@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +331,19 @@ def test_normalisation_knows_only_the_training_rows(tmp_path: Path) -> None:
     assert outcome.schema.encode(outcome.samples[0].cells)[0] == (1e9 - mean) / deviation
     for sample in outcome.samples:
         assert outcome.schema.csv_line(outcome.schema.encode(sample.cells)) == sample.line
+
+
+def test_normalisation_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 3000
+    x = [1e6 + i * i / 7 if i % 3 else math.nan for i in range(n)]  # it drifts, so that blocks have other means
+    table = {"target": ["0", "1"] * (n // 2), "row": [str(i) for i in range(n)]}
+    table["x"] = ["" if v != v else repr(v) for v in x]
+    monkeypatch.setattr(raw_table, "BLOCK_BYTES", 1000)
+    outcome = prepare(write_table(tmp_path / "raw.csv", table), tmp_path, normalize=True, split="stratified")
+    number, scaled = outcome.schema.features
+    assert number.mean is not None
+    assert number.deviation is not None
+    rows = [round(float(line.split(",")[1]) * number.deviation + number.mean) for line in outcome.side("train")]
+    values = [x[i] for i in rows if i % 3]
+    assert scaled.mean == pytest.approx(statistics.fmean(values), rel=1e-13)
+    assert scaled.deviation == pytest.approx(statistics.pstdev(values), rel=1e-11)
