@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import tarfile
@@ -256,6 +257,15 @@ def test_cleanup_leaves_nothing_but_reports(tmp_path: Path) -> None:
     left = {path.relative_to(tmp_path / "work").parts[:2] for path in (tmp_path / "work").rglob("*") if path.is_file()}
     assert left == {("local", "reports")}
     assert not pipeline.cleanup(config, everything=True).deleted
+
+
+def test_one_command_at_a_time(config: Config) -> None:
+    config.directory.mkdir()
+    with open(config.directory / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(PipelineError, match="another command is at work there"):
+            pipeline.prepare(config)
+    assert pipeline.prepare(config).n_test
 
 
 def test_a_folder_of_the_users_is_no_bucket(config: Config) -> None:

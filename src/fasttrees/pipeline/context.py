@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
@@ -123,13 +125,27 @@ class Context:
         if earlier is not None and there(earlier):
             self.progress.say(f"{step}: done before, nothing has changed")
             return earlier
-        with self.state(step).recording(step, key) as record:
+        with self._alone(), self.state(step).recording(step, key) as record:
             result = work(record)
             record.result = result.model_dump()
         return result
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other commands from the same folder meanwhile; the lock goes with the process, however it ends."""
+        self.config.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.config.directory / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PipelineError(
+                    f"{self.config.directory}: another command is at work there; wait for it"
+                ) from error
+            yield
 
     def forget(self) -> None:
         """Forget what was done, and remove what prepare made."""
         self.state("train").forget()
         self.state("prepare").forget()
         shutil.rmtree(self.config.prepared_folder, ignore_errors=True)
+        (self.config.directory / ".lock").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,9 @@ def config(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Config:
 def test_from_table_to_nothing(config: Config, s3: Any, lines: Lines, recorder: Recorder) -> None:
     scored = pipeline.run(config, lines)
     assert scored.metrics["auc"] > 0.9
-    assert f"account 123456789012, region {REGION}" in Path(scored.report).read_text()
+    report = Path(scored.report).read_text()
+    assert f"account 123456789012, region {REGION}" in report
+    assert re.search(r"Cost of the instances.*\d\.\d{4} USD", report, re.DOTALL)
     trained = pipeline.train(config)
     assert trained.model_uri == f"s3://{BUCKET}/{config.model_key}"
     with open(config.folder / "reports" / trained.job / "model.txt", "rb") as model:

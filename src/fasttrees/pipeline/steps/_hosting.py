@@ -10,6 +10,7 @@ import fasttrees
 from fasttrees.pipeline.backend import TransformJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
+from fasttrees.pipeline.costs import estimate, load_prices
 from fasttrees.pipeline.errors import ConfigError, JobFailedError
 from fasttrees.pipeline.preparation import Schema, read_samples
 from fasttrees.pipeline.progress import Progress
@@ -117,6 +118,7 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
             "Transform job": name,
             "Where": backend.describe(),
             "Seconds": f"{outcome.seconds:.1f}",
+            **_costs(context, outcome.seconds),
         }
         objective = _objective(context, trained, prepared)
         metrics, report, joined = score_transform(labelled, answers, objective, schema.classes, facts, folder)
@@ -141,3 +143,12 @@ def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:
         model = fasttrees.load(context.config.folder / "reports" / trained.job / MODEL_NAME)
         return with_parameters(model.objective or "", model.parameters)
     return {0: "regression", 2: "binary"}.get(prepared.n_classes, f"multiclass num_class:{prepared.n_classes}")
+
+
+def _costs(context: Context, seconds: float) -> dict[str, str]:
+    """Say what the transform has cost; nothing where nothing is paid for."""
+    for line in estimate(context.config, load_prices(context.config), context.backend.region):
+        if line.step == "transform":
+            cost = line.cost_of(seconds)
+            return {"Cost of the instances": "price unknown" if cost is None else f"{cost:.4f} USD"}
+    return {}
