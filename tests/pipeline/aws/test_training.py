@@ -1,5 +1,6 @@
 """Training jobs: what is asked for, how they are waited for, and how they end."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,7 +150,14 @@ def test_waiting_shows_status_and_log(scripted: ScriptedAws) -> None:
         ("training job flights-first-1: Training", 20),
     ]
     tokens = [request.get("nextToken") for request in scripted.requests("GetLogEvents")]
+    assert scripted.seconds == 40  # one more pause after the job's end
     assert tokens == [None, "f/0", "f/1", "f/1", "f/1"]
+
+
+def test_prefix_may_end_with_a_slash(scripted: ScriptedAws) -> None:
+    scripted.script |= {"DescribeTrainingJob": [MISSING_JOB, COMPLETED], "CreateTrainingJob": [CREATED]}
+    train(scripted, replace(JOB, output_prefix="model/output/"))
+    assert scripted.requests("CreateTrainingJob")[0]["OutputDataConfig"]["S3OutputPath"] == OUTPUT
 
 
 def test_attaches_to_a_job_that_runs(scripted: ScriptedAws) -> None:
@@ -192,8 +200,28 @@ def test_failed_job(scripted: ScriptedAws, found: bool) -> None:
 
 
 def test_job_stopped_by_its_time(scripted: ScriptedAws) -> None:
-    scripted.script |= {"DescribeTrainingJob": [described("Stopped", "MaxRuntimeExceeded")]}
-    with pytest.raises(PipelineError, match=r"has stopped after 3600 s: train.max_runtime_minutes; see"):
+    artifacts = {"S3ModelArtifacts": f"{OUTPUT}/flights-first-1/output/model.tar.gz"}
+    stopped = described("Stopped", "MaxRuntimeExceeded", ModelArtifacts=artifacts)
+    scripted.script |= {"DescribeTrainingJob": [stopped]}
+    with pytest.raises(PipelineError) as caught:
+        train(scripted)
+    assert (
+        "has stopped after 3600 s: train.max_runtime_minutes; what it had written by then is "
+        "s3://some-bucket/model/output/flights-first-1/output/model.tar.gz; see"
+    ) in str(caught.value)
+
+
+def test_job_stopped_by_somebody(scripted: ScriptedAws) -> None:
+    scripted.script |= {
+        "DescribeTrainingJob": [RUNNING, described("Stopping", "Stopping"), described("Stopped", "Stopped")]
+    }
+    with pytest.raises(PipelineError, match=r"training job flights-first-1 has stopped; see https"):
+        train(scripted)
+
+
+def test_job_that_is_deleted_while_it_is_waited_for(scripted: ScriptedAws) -> None:
+    scripted.script |= {"DescribeTrainingJob": [RUNNING, RUNNING, MISSING_JOB]}
+    with pytest.raises(PipelineError, match=r"is gone: it was deleted meanwhile; `fasttrees pipeline train` starts"):
         train(scripted)
 
 

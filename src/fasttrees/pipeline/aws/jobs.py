@@ -85,27 +85,13 @@ def finish(
     """
     tail = job.tail(account)
     if description is None or job.status(description) not in ENDED:
-        shown = ""
-        with attended(
-            str(job), f"aws sagemaker stop-{job.kind}-job --{job.kind}-job-name {job.name}", job.step, progress
-        ):
-            for elapsed in poller.rounds(timeout):
-                description = _describe(job)
-                ended = job.status(description) in ENDED
-                if ended:
-                    poller.sleep(poller.interval)  # the last lines reach CloudWatch after the job's end
-                elif (stage := _stage(job, description)) != shown:
-                    progress.say(f"{job}: {stage}")
-                    shown = stage
-                for line in tail.read():
-                    progress.say(line)
-                if ended:
-                    break
-                progress.advance(
-                    f"{job}: {description.get('SecondaryStatus', 'InProgress')}", int(elapsed), None, "seconds"
-                )
-            else:
-                return None
+        stop = f"aws sagemaker stop-{job.kind}-job --{job.kind}-job-name {job.name}"
+        with attended(str(job), stop, job.step, progress):
+            description = _watch(job, tail, poller, timeout, progress)
+        if description is None:
+            return None
+        poller.sleep(poller.interval)  # the last lines reach CloudWatch after the job's end
+        _show(tail, progress)
     if job.status(description) != "Completed":
         raise JobFailedError(_failure(job, description, account, tail))
     return description
@@ -143,6 +129,26 @@ def log_lines(tail: LogTail) -> str:
     return "".join(f"\n    {line}" for line in tail.end())
 
 
+def _watch(job: Job, tail: LogTail, poller: Poller, timeout: float, progress: Progress) -> dict[str, Any] | None:
+    """Show what a job does until it has ended, or the time is over: None."""
+    shown = ""
+    for elapsed in poller.rounds(timeout):
+        description = _describe(job)
+        if job.status(description) in ENDED:
+            return description
+        if (stage := _stage(job, description)) != shown:
+            progress.say(f"{job}: {stage}")
+            shown = stage
+        _show(tail, progress)
+        progress.advance(f"{job}: {description.get('SecondaryStatus', 'InProgress')}", int(elapsed), None, "seconds")
+    return None
+
+
+def _show(tail: LogTail, progress: Progress) -> None:
+    for line in tail.read():
+        progress.say(line)
+
+
 def _describe(job: Job) -> dict[str, Any]:
     description = job.describe()
     if description is None:
@@ -167,6 +173,8 @@ def _failure(job: Job, description: dict[str, Any], account: Account, tail: LogT
         cause = f"{status} after {description['StoppingCondition']['MaxRuntimeInSeconds']} s: train.max_runtime_minutes"
     else:
         cause = status
+    if artifact := description.get("ModelArtifacts", {}).get("S3ModelArtifacts"):
+        cause += f"; what it had written by then is {artifact}"
     return (
         f"{job} has {cause}; see {job.console(account)}; once the cause is mended, "
         f"`fasttrees pipeline {job.step}` starts another job{log_lines(tail)}"
