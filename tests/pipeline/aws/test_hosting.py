@@ -138,6 +138,9 @@ def test_another_content_is_another_name() -> None:
     assert len({model, trained[0]}) == 2
     assert len({config, trained[1], bigger[1]}) == 3
     assert bigger[0] == model
+    variables = {"B": "1", "A": "2"}
+    reordered = dict(reversed(variables.items()))
+    assert names(replace(HOSTING, environment=variables)) == names(replace(HOSTING, environment=reordered))
 
 
 def test_endpoint_in_service_is_left_as_it_is(scripted: ScriptedAws) -> None:
@@ -215,8 +218,8 @@ def test_failed_endpoint(scripted: ScriptedAws, found: bool) -> None:
     with pytest.raises(PipelineError) as caught:
         deploy(scripted)
     assert str(caught.value) == (
-        "endpoint flights-first is Failed: The container did not pass the ping health check.; it is of no use, and "
-        "may cost money, until `fasttrees pipeline cleanup` deletes it; once the cause is mended, deploy again; see "
+        "endpoint flights-first is Failed: The container did not pass the ping health check.; it may cost "
+        "money until `fasttrees pipeline cleanup` deletes it; once the cause is mended, deploy again; see "
         "https://sa-east-1.console.aws.amazon.com/sagemaker/home?region=sa-east-1#/endpoints/flights-first"
         "\n    no such model"
     )
@@ -253,6 +256,7 @@ def test_access_denied(scripted: ScriptedAws, operation: str) -> None:
     scripted.script |= CREATED | {"DescribeEndpoint": found} | {operation: [DENIED]}
     with pytest.raises(PipelineError, match=rf"sagemaker:{operation} is missing: docs/aws/policies/deploy.json"):
         deploy(scripted)
+    assert scripted.seconds == 0
 
 
 def test_throttling_for_ever(scripted: ScriptedAws) -> None:

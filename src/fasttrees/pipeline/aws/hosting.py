@@ -52,7 +52,7 @@ class Endpoints:
         name, timeout = hosting.name, self._config.deploy.timeout_minutes * 60.0
         model = self._models.create_model(hosting, STEP)
         wanted = self._models.create_endpoint_config(hosting, model, STEP)
-        found = self.describe(name)
+        found = self._describe(name)
         if found is not None and found["EndpointStatus"] in CHANGING:
             progress.say(f"endpoint {name} is there already, {found['EndpointStatus']}: waiting for it")
             found = self._wait(name, timeout, progress)
@@ -79,7 +79,7 @@ class Endpoints:
 
     def in_service(self, name: str) -> bool:
         """Tell whether an endpoint answers."""
-        found = self.describe(name)
+        found = self._describe(name)
         return found is not None and found["EndpointStatus"] == "InService"
 
     def invoke(self, name: str, body: bytes, content_type: str) -> bytes:
@@ -90,12 +90,14 @@ class Endpoints:
                     EndpointName=name, Body=body, ContentType=content_type
                 )
             except ClientError as error:
-                raise self._refusal(name, error) from error
+                if refusal := _refusal(error):
+                    raise PipelineError(f"endpoint {name}: {refusal}") from error
+                raise
             return bytes(answer["Body"].read())
 
-    def describe(self, name: str, step: str = STEP) -> dict[str, Any] | None:
+    def _describe(self, name: str) -> dict[str, Any] | None:
         """Return the service's description of an endpoint; None: there is none."""
-        with explaining(f"endpoint {name}", step), ignoring_missing():
+        with explaining(f"endpoint {name}", STEP), ignoring_missing():
             description: dict[str, Any] = self._sagemaker.describe_endpoint(EndpointName=name)
             return description
         return None
@@ -105,7 +107,7 @@ class Endpoints:
         status = ""
         with attended(f"endpoint {name}", f"aws sagemaker delete-endpoint --endpoint-name {name}", STEP, progress):
             for elapsed in self._poller.rounds(timeout):
-                found = self.describe(name)
+                found = self._describe(name)
                 if found is None or found["EndpointStatus"] not in CHANGING:
                     return found
                 status = found["EndpointStatus"]
@@ -126,7 +128,7 @@ class Endpoints:
             state = f"was not updated, so what it served before still answers, and costs money: {reason}; once the "
             remedy = "cause is mended, `fasttrees pipeline deploy` tries again"
         else:
-            state = f"is {found['EndpointStatus']}: {reason}; it is of no use, and may cost money, until "
+            state = f"is {found['EndpointStatus']}: {reason}; it may cost money until "
             remedy = "`fasttrees pipeline cleanup` deletes it; once the cause is mended, deploy again"
         return f"endpoint {name} {state}{remedy}; see {self._console(name)}{self._log_lines(name)}"
 
@@ -140,24 +142,20 @@ class Endpoints:
                 "choose another pipeline.project or pipeline.experiment"
             )
 
-    def _refusal(self, name: str, error: ClientError) -> Exception:
-        """Turn what only endpoints answer into our words; return the rest as it is."""
-        code = code_of(error)
-        answer: dict[str, Any] = dict(error.response)
-        if code == "ModelError":
-            message = str(answer.get("OriginalMessage", answer["Error"].get("Message", ""))).strip()
-            place = f"; its log: {answer['LogStreamArn']}" if "LogStreamArn" in answer else ""
-            return PipelineError(
-                f"endpoint {name}: its container answered {answer.get('OriginalStatusCode', 'an error')}: "
-                f"{message}{place}"
-            )
-        if code == "ValidationError" and "not found" in answer["Error"].get("Message", ""):
-            return PipelineError(f"endpoint {name}: there is none; `fasttrees pipeline deploy` creates it")
-        unexplained: Exception = error
-        return unexplained
-
     def _console(self, name: str) -> str:
         return console_url(self._account, "endpoints", name)
 
     def _log_lines(self, name: str) -> str:
         return log_lines(LogTail(self._account, f"{ENDPOINTS}/{name}", "", STEP))
+
+
+def _refusal(error: ClientError) -> str:
+    """Say what an error means that only endpoints answer; empty: it is of another kind."""
+    code, answer = code_of(error), dict(error.response)
+    message = str(answer.get("OriginalMessage") or answer["Error"].get("Message", "")).strip()
+    if code == "ModelError":
+        place = f"; its log: {answer['LogStreamArn']}" if "LogStreamArn" in answer else ""
+        return f"its container answered {answer.get('OriginalStatusCode', 'an error')}: {message}{place}"
+    if code == "ValidationError" and "not found" in message:
+        return "there is none; `fasttrees pipeline deploy` creates it"
+    return ""
