@@ -74,7 +74,6 @@ class Endpoints:
         found = self._wait(name, timeout, progress)
         if found is None or found["EndpointStatus"] != "InService" or found["EndpointConfigName"] != wanted:
             raise PipelineError(self._failure(name, found))
-        progress.say(f"endpoint {name} is in service")
         return str(found["EndpointArn"])
 
     def in_service(self, name: str) -> bool:
