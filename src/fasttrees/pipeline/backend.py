@@ -109,10 +109,13 @@ class JobOutcome:
         That are paid for.
     metrics : mapping of str to float
         Of a training job: last value of each.
+    earlier : bool
+        It had ended before it was asked for, so that what it wrote may be gone since.
     """
 
     seconds: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+    earlier: bool = False
 
 
 class Backend(Protocol):

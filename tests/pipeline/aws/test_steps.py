@@ -52,6 +52,8 @@ def config(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Config:
 
     def train_and_write(self: TrainingJobs, job: TrainingJob, progress: Any) -> JobOutcome:
         outcome = train(self, job, progress)
+        if outcome.earlier:
+            return outcome
         _, table = read_rows(s3, job.channels["train"])
         parameters = {"objective": "binary", "num_leaves": 4, "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1}
         booster = lightgbm.train(parameters, lightgbm.Dataset(table[:, 1:], table[:, 0]), 5)
@@ -66,6 +68,8 @@ def config(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Config:
 
     def transform_and_write(self: TransformJobs, job: TransformJob, progress: Any) -> JobOutcome:
         outcome = transform(self, job, progress)
+        if outcome.earlier:
+            return outcome
         body = s3.get_object(Bucket=BUCKET, Key=job.hosting.model_key)["Body"].read()
         model = fasttrees.loads(body.decode())
         keys, rows = read_rows(s3, job.input_prefix)
@@ -114,6 +118,16 @@ def test_from_table_to_nothing(config: Config, s3: Any, lines: Lines, recorder: 
     assert {row["status"] for row in pipeline.status(config)} == {"missing"}
 
 
+def test_there_and_back_and_there_again(config: Config, lines: Lines) -> None:
+    """SageMaker keeps the records of the first jobs, with their names."""
+    first = pipeline.run(config)
+    pipeline.cleanup(config, everything=True)
+    again = pipeline.run(config, lines)
+    assert again.job == f"{first.job}-1"
+    assert again.metrics == first.metrics
+    assert f"transform job {first.job} was over before, and what it wrote is gone: another is run" in lines.lines
+
+
 def test_artefact_that_is_gone_means_another_job(config: Config, s3: Any) -> None:
     for step in (pipeline.prepare, pipeline.upload, pipeline.train):
         step(config)
@@ -122,7 +136,7 @@ def test_artefact_that_is_gone_means_another_job(config: Config, s3: Any) -> Non
     s3.delete_object(Bucket=BUCKET, Key=key)
     original, TrainingJobs.train = TrainingJobs.train, lambda *_: JobOutcome(1.0)  # type: ignore[method-assign]
     try:
-        with pytest.raises(JobFailedError, match="has ended, but its artefact is gone; train again"):
+        with pytest.raises(JobFailedError, match="has ended, but what it wrote is gone; run the step again"):
             pipeline.train(config)
     finally:
         TrainingJobs.train = original  # type: ignore[method-assign]

@@ -168,7 +168,8 @@ def test_attaches_to_a_job_that_runs(scripted: ScriptedAws) -> None:
 
 def test_returns_the_outcome_of_a_completed_job_at_once(scripted: ScriptedAws) -> None:
     scripted.script |= {"DescribeTrainingJob": [COMPLETED]}
-    assert train(scripted).seconds == 61
+    outcome = train(scripted)
+    assert (outcome.seconds, outcome.earlier) == (61, True)
     assert scripted.seconds == 0
 
 

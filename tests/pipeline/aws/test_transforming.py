@@ -66,6 +66,12 @@ def test_request(scripted: ScriptedAws) -> None:
     }
 
 
+def test_returns_the_outcome_of_a_completed_job_at_once(scripted: ScriptedAws) -> None:
+    scripted.script |= {"DescribeTransformJob": [COMPLETED]}
+    assert transform(scripted) == JobOutcome(seconds=90.5, earlier=True)
+    assert scripted.operations == ["DescribeTransformJob"]
+
+
 def test_key() -> None:
     scripted = ScriptedAws(configuration(aws={"kms_key": KEY}))
     scripted.script |= CREATED | {"DescribeTransformJob": [MISSING, COMPLETED]}

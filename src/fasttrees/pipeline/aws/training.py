@@ -7,7 +7,7 @@ from typing import Any
 
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
-from fasttrees.pipeline.aws.jobs import Job, finish
+from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
 from fasttrees.pipeline.aws.logs import TRAINING_JOBS
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.requests import volume_key, vpc_config
@@ -58,6 +58,7 @@ class TrainingJobs:
             progress.say(f"{found} has begun: {found.console(self._account)}")
         else:
             self._check_same(found, request, description)
+        earlier = description is not None and found.status(description) in ENDED
         timeout = self._config.train.max_runtime_minutes * 60 + GRACE
         description = finish(found, description, self._account, self._poller, timeout, progress)
         if description is None:
@@ -67,7 +68,8 @@ class TrainingJobs:
                 "`fasttrees pipeline cleanup` stops it"
             )
         metrics = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
-        return JobOutcome(seconds=float(description.get("BillableTimeInSeconds", 0)), metrics=metrics)
+        seconds = float(description.get("BillableTimeInSeconds", 0))
+        return JobOutcome(seconds=seconds, metrics=metrics, earlier=earlier)
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         with explaining(f"training job {name}", STEP), ignoring_missing():

@@ -6,7 +6,7 @@ from typing import Any
 
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
-from fasttrees.pipeline.aws.jobs import Job, finish
+from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
 from fasttrees.pipeline.aws.logs import TRANSFORM_JOBS
 from fasttrees.pipeline.aws.models import Models
 from fasttrees.pipeline.aws.poller import Poller
@@ -60,6 +60,7 @@ class TransformJobs:
                 f"{description['TransformOutput']['S3OutputPath']}, expected {output}; choose another "
                 "pipeline.project or pipeline.experiment"
             )
+        earlier = description is not None and found.status(description) in ENDED
         minutes = self._config.transform.timeout_minutes
         description = finish(found, description, self._account, self._poller, minutes * 60.0, progress)
         if description is None:
@@ -71,7 +72,8 @@ class TransformJobs:
                 "more instances may help: `fasttrees pipeline transform` starts another job"
             )
         begin, end = description.get("TransformStartTime"), description.get("TransformEndTime")
-        return JobOutcome(seconds=(end - begin).total_seconds() if begin and end else 0.0)
+        seconds = (end - begin).total_seconds() if begin and end else 0.0
+        return JobOutcome(seconds=seconds, earlier=earlier)
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         with explaining(f"transform job {name}", STEP), ignoring_missing():

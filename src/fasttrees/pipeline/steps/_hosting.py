@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import fasttrees
-from fasttrees.pipeline.backend import TransformJob
+from fasttrees.pipeline.backend import JobOutcome, TransformJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.costs import estimate, load_prices
-from fasttrees.pipeline.errors import ConfigError, JobFailedError
+from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation import Schema, read_samples
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Deployed, Invoked, Prepared, Trained, Transformed
 from fasttrees.pipeline.scoring import score_transform
 from fasttrees.pipeline.state import Record
-from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, job_name
+from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, run_job
 from fasttrees.reports.metrics import with_parameters
 
 __all__ = ["deploy", "invoke", "transform"]
@@ -96,14 +96,15 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
 
     def work(record: Record) -> Transformed:
         backend = context.backend
-        name = job_name(context, record)
-        prefix = f"transform/output/{name}/"
-        job = TransformJob(name, hosting(context, trained), FEATURES_PREFIX, prefix, config.transform.environment)
-        context.progress.say(f"transform job {name}")
-        outcome = backend.transform(job, context.progress)
+        served = hosting(context, trained)
+
+        def run(name: str) -> JobOutcome:
+            job = TransformJob(name, served, FEATURES_PREFIX, _output_prefix(name), config.transform.environment)
+            return backend.transform(job, context.progress)
+
+        name, outcome = run_job(context, record, "transform", run, _output_prefix)
+        prefix = _output_prefix(name)
         keys = backend.find_objects(prefix)
-        if not keys:
-            raise JobFailedError(f"transform job {name} has ended, but its answers are gone; transform again")
         folder = config.folder / "reports" / name
         answers = []
         for key in keys:
@@ -135,6 +136,10 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
         )
 
     return context.do("transform", Transformed, there, work)
+
+
+def _output_prefix(job: str) -> str:
+    return f"transform/output/{job}/"
 
 
 def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fasttrees.pipeline.backend import Hosting
+from collections.abc import Callable
+
+from fasttrees.pipeline.backend import Hosting, JobOutcome
 from fasttrees.pipeline.context import Context
+from fasttrees.pipeline.errors import JobFailedError
 from fasttrees.pipeline.results import Trained
 from fasttrees.pipeline.state import Record
 
-__all__ = ["MODEL_NAME", "OUTPUT_PREFIX", "artifact_key", "hosting", "job_name"]
+__all__ = ["MODEL_NAME", "OUTPUT_PREFIX", "artifact_key", "hosting", "job_name", "run_job"]
 
 OUTPUT_PREFIX = "model/output"
 MODEL_NAME = "model.txt"
@@ -32,3 +35,38 @@ def hosting(context: Context, trained: Trained) -> Hosting:
         model_key="" if own else config.model_key,
         environment=config.deploy.environment,
     )
+
+
+def run_job(
+    context: Context, record: Record, kind: str, run: Callable[[str], JobOutcome], output: Callable[[str], str]
+) -> tuple[str, JobOutcome]:
+    """Run a job, or take the one of its name; another one, where that is over and what it wrote is gone since.
+
+    SageMaker keeps the record of a job when cleanup has deleted its output, and with it the name.
+
+    Parameters
+    ----------
+    context : Context
+    record : Record
+    kind : str
+        ``training`` or ``transform``.
+    run : callable
+        Runs the job of a name.
+    output : callable
+        Prefix of what the job of a name writes.
+
+    Returns
+    -------
+    tuple of str and JobOutcome
+        Its name, and how it ended.
+    """
+    while True:
+        name = job_name(context, record)
+        context.progress.say(f"{kind} job {name}")
+        outcome = run(name)
+        if context.backend.find_objects(output(name)):
+            return name, outcome
+        if not outcome.earlier:
+            raise JobFailedError(f"{kind} job {name} has ended, but what it wrote is gone; run the step again")
+        context.progress.say(f"{kind} job {name} was over before, and what it wrote is gone: another is run")
+        record.attempt += 1

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import fasttrees
 from fasttrees.errors import FastTreesError
-from fasttrees.pipeline.backend import TrainingJob, Upload
+from fasttrees.pipeline.backend import JobOutcome, TrainingJob, Upload
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.errors import ConfigError, JobFailedError
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared, Trained, Uploaded
 from fasttrees.pipeline.state import Record
-from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, job_name
+from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, run_job
 
 __all__ = ["train"]
 
@@ -39,30 +39,26 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
             channels["validation"] = "data/validation/"
         if not config.train.serving_image_is_own:
             channels["schema"] = prepared.schema_file
-        job = TrainingJob(
-            name=job_name(context, record),
-            image=config.train.image,
-            hyperparameters=_hyperparameters(config, prepared),
-            channels=channels,
-            output_prefix=OUTPUT_PREFIX,
-        )
-        context.progress.say(f"training job {job.name}")
-        outcome = backend.train(job, context.progress)
-        if not backend.find_objects(artifact_key(job.name)):
-            raise JobFailedError(f"training job {job.name} has ended, but its artefact is gone; train again")
-        files = _unpack(context, job.name)
+        hyperparameters = _hyperparameters(config, prepared)
+
+        def run(name: str) -> JobOutcome:
+            job = TrainingJob(name, config.train.image, hyperparameters, channels, OUTPUT_PREFIX)
+            return backend.train(job, context.progress)
+
+        name, outcome = run_job(context, record, "training", run, artifact_key)
+        files = _unpack(context, name)
         model = files.get(MODEL_NAME)
         if model is not None:
             _check_model(model, prepared)
             backend.upload([Upload(model, config.model_key)], context.progress)
         elif not config.train.serving_image_is_own:
             raise JobFailedError(
-                f"training job {job.name}: expected {MODEL_NAME} in its artefact, "
+                f"training job {name}: expected {MODEL_NAME} in its artefact, "
                 f"got {', '.join(sorted(files)) or 'no files'}; is train.serving_image_is_own = true meant?"
             )
         return Trained(
-            job=job.name,
-            artifact_uri=f"{backend.bucket_uri}/{artifact_key(job.name)}",
+            job=name,
+            artifact_uri=f"{backend.bucket_uri}/{artifact_key(name)}",
             model_uri=f"{backend.bucket_uri}/{config.model_key}" if model is not None else "",
             metrics=dict(outcome.metrics),
             report=str(files.get(REPORT_NAME, "")),
