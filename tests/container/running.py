@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 IMAGE = os.environ.get("FASTTREES_IMAGE", "")
+TRAIN_IMAGE = os.environ.get("FASTTREES_TRAIN_IMAGE", "")
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 PYTHON = ["/usr/bin/python3.11", "-I", "-S"]
 SECONDS = 20  # for anything that must come to its end
