@@ -67,7 +67,7 @@ def failure(root: Path, capfd: pytest.CaptureFixture[str]) -> str:
         ({"label": "3"}, "hyperparameter label: expected none, for the target is the first column, all others are fea"),
         ({"num_machine": "2"}, "hyperparameter num_machine: expected none, for one instance trains, got '2'"),
         ({"task": "predict"}, "hyperparameter task: expected train, got 'predict'"),
-        ({"fs": "/no/such.json"}, "hyperparameter fs: expected a file, got '/no/such.json'"),
+        ({"fs": "/no/such.json"}, "hyperparameter fs: expected a file of JSON, got '/no/such.json'"),
         (
             {"boosting": "dart"},
             "hyperparameter early_stopping_round: expected 0, for dart changes earlier trees, got '5'",
@@ -80,7 +80,12 @@ def failure(root: Path, capfd: pytest.CaptureFixture[str]) -> str:
             "hyperparameter categorical_feature: expected numbers of features, from 0, got '6'",
         ),
         ({"cat_feature": "name:hue"}, "hyperparameter categorical_feature: expected names of features, got 'hue'"),
-        ({"mc": "1,2"}, "hyperparameter mc: expected as many values as there are features, got '1,2'"),
+        ({"mc": "1,2"}, "hyperparameter mc: expected 6 numbers, one for each feature, got '1,2'"),
+        ({"mc": "1,0,0,1,0,0"}, "hyperparameter mc: expected 0 for the categorical features 3, got '1,0,0,1,0,0'"),
+        ({"mc": "2,0,0,0,0,0"}, "hyperparameter mc: expected -1, 0 or 1 for each feature, got '2,0,0,0,0,0'"),
+        ({"fc": "a"}, "hyperparameter fc: expected numbers with commas between them, got 'a'"),
+        ({"interaction_constraints": "[0,6]"}, "hyperparameter interaction_constraints: expected groups of numbers be"),
+        ({"nthread": "100000"}, "hyperparameter nthread: expected at most 1024, got '100000'"),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
@@ -173,8 +178,12 @@ FILES: list[tuple[Callable[[str], str], str]] = [
     (first_line("1,2,3,4,5,6"), "expected 7 columns, the target and 6 features, got 6"),
     (lambda content: content + "1,2,3,4,x y,6,7\n", "line 301, column 5: expected a number, got 'x y'"),
     (lambda content: content + "1,2,3\n", "line 301: expected 7 columns, got 3"),
-    (lambda content: content + ",2,3,4,5,6,7\n", "row 301: target: expected a number, got nothing"),
-    (lambda content: content + "inf,2,3,4,5,6,7\n", "row 301: target: expected a number, got inf"),
+    (lambda content: content + ",2,3,4,5,6,7\n", "row 301: target: expected a number of at most 3.4e+38, got nothing"),
+    (
+        lambda content: content + "-1e39,2,3,4,5,6,7\n",
+        "row 301: target: expected a number of at most 3.4e+38, got -1e+39",
+    ),
+    (lambda content: content + "inf,2,3,4,5,6,7\n", "row 301: target: expected a number of at most 3.4e+38, got inf"),
     (
         lambda content: content + "1,2,3,4,1.5,6,7\n",
         "row 301, column 5: feature 3 is categorical: expected a whole number",
@@ -202,6 +211,11 @@ def test_no_file_that_is_csv(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     for path in (job / "input/data/train").iterdir():
         path.rename(path.with_suffix(".txt"))
     assert failure(job, capfd).endswith("train: expected files named *.csv, got part-00000.txt, part-00001.txt")
+
+
+def test_category_beyond_the_columns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    job = make_job(tmp_path, BINARY | {"categorical_feature": "6"}, schema=None)
+    assert "part-00000.csv: categorical features: expected numbers below 6, got 6" in failure(job, capfd)
 
 
 def test_no_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -240,7 +254,8 @@ def test_difference_from_lightgbm_is_a_failure(
 
     monkeypatch.setattr(lightgbm.Booster, "predict", wrong)
     assert run_training(make_job(tmp_path)) == 1
-    assert "model.txt: row 8: fasttrees predicts " in capfd.readouterr().err
+    assert list((tmp_path / "model").iterdir()) == []
+    assert "error: row 8 of validation: fasttrees predicts " in capfd.readouterr().err
 
 
 def test_bug_is_a_line_and_a_traceback_in_the_log(

@@ -272,6 +272,44 @@ def test_stop_before_the_first_iteration(tmp_path: Path, capfd: pytest.CaptureFi
     assert not (job / "model").exists()
 
 
+def test_interrupt_is_a_line(tmp_path: Path) -> None:
+    job = make_job(tmp_path, {"objective": "binary", "num_iterations": "1000000"})
+    with start(job) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("[3] "):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "fasttrees.training: interrupted\n")
+    assert not (job / "model").exists()
+
+
+@pytest.mark.parametrize("objective", ["binary", "regression", "multiclass"])
+def test_nothing_to_learn(objective: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A target of one value, and too few rows for a split."""
+    parameters = {"objective": objective, "num_iterations": "3"}
+    job = make_job(tmp_path, parameters | ({"num_class": "2"} if objective == "multiclass" else {}))
+    rows, _ = make_rows(12, 1)
+    for channel in ("train", "validation"):
+        for path in (job / "input/data" / channel).iterdir():
+            path.unlink()
+        write_csv(job / "input/data" / channel / "a.csv", rows, np.ones(len(rows)))
+    lines = run(job, capfd)
+    assert [line for line in lines if line.startswith("LightGBM: ")]
+    assert (job / "model/report.html").exists()
+    assert len(np.asarray(fasttrees.load(job / "model/model.txt").predict(rows))) == 12
+
+
+def test_channel_that_is_not_used(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = run(make_job(tmp_path, channels=["train", "validation", "test"]), capfd)
+    assert "channel test: not used; expected names are train, training, validation, schema" in lines
+
+
+def test_truth_values_of_python(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    job = make_job(tmp_path, BINARY | {"deterministic": "True", "is_provide_training_metric": "False"})
+    assert {name.split(":")[0] for name in find_metrics(run(job, capfd))} == {"validation"}
+
+
 def test_serve_says_which_image_serves(tmp_path: Path) -> None:
     run = subprocess.run([*COMMAND, str(tmp_path), "serve"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (1, "")

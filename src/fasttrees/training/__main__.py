@@ -27,7 +27,11 @@ def main() -> int:
         stopped = True
 
     signal.signal(signal.SIGTERM, stop)
-    return run_training(arguments.root, lambda: stopped)
+    try:
+        return run_training(arguments.root, lambda: stopped)
+    except KeyboardInterrupt:
+        print("fasttrees.training: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

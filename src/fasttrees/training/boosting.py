@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import lightgbm
-import numpy as np
-import numpy.typing as npt
 from lightgbm.basic import LightGBMError
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
@@ -19,13 +17,11 @@ from fasttrees.training.contract import Schema
 from fasttrees.training.errors import TrainingError
 from fasttrees.training.hyperparameters import Settings, explain
 from fasttrees.training.lines import metric_line
-from fasttrees.training.table import Rows, Stopping, Table
+from fasttrees.training.table import Stopping, Table
 
 __all__ = ["Say", "Trained", "boost"]
 
 Say = Callable[[str], None]
-
-BATCH_BYTES = 4 << 20
 
 
 @dataclass
@@ -56,20 +52,6 @@ class Trained:
     def metrics(self) -> dict[str, float]:
         """Return the metrics of the best iteration."""
         return {name: values[self.best_iteration - 1] for name, values in self.history.items()}
-
-
-class _Sequence(lightgbm.Sequence):
-    """Rows for LightGBM, a few at a time: it keeps bins only."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.batch_size = max(1, BATCH_BYTES // (8 * rows.shape[1]))
-
-    def __getitem__(self, index: int | slice | list[int]) -> npt.NDArray[np.float64]:
-        return np.asarray(self._rows[index])
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 class _Watch:
@@ -126,12 +108,12 @@ def boost(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that parameters stand in the parameters, too
-            data = lightgbm.Dataset(_Sequence(train.rows), train.target, feature_name=names, **options)
+            # LightGBM reads the mapped file where it is, and keeps bins.
+            data = lightgbm.Dataset(train.rows, train.target, feature_name=names, **options)
             data.construct()
             others = []
             if validation is not None:
-                rows = _Sequence(validation.rows)
-                others = [lightgbm.Dataset(rows, validation.target, reference=data, **options).construct()]
+                others = [lightgbm.Dataset(validation.rows, validation.target, reference=data, **options).construct()]
             if stopping():
                 raise TrainingError("stopped before the first iteration: there is no model")
             shown = [data] if settings.flag("is_provide_training_metric") else []

@@ -16,8 +16,16 @@ __all__ = ["predict_and_compare"]
 CHUNK = 1 << 16  # rows
 
 
-def predict_and_compare(path: Path, rows: Rows) -> Rows:
+def predict_and_compare(path: Path, rows_of: str, rows: Rows) -> Rows:
     """Predict rows with the model file, by fasttrees and by LightGBM.
+
+    Parameters
+    ----------
+    path : Path
+        Of the model.
+    rows_of : str
+        Name of the channel, for the error.
+    rows : ndarray of float64, shape (n_rows, n_features)
 
     Returns
     -------
@@ -38,8 +46,8 @@ def predict_and_compare(path: Path, rows: Rows) -> Rows:
             rows_differ = np.flatnonzero((ours.view(np.int64) != theirs.view(np.int64)).reshape(len(chunk), -1).any(1))
             first = rows_differ[0]
             raise TrainingError(
-                f"{path}: row {start + first + 1}: fasttrees predicts {ours[first]!r}, LightGBM {theirs[first]!r}: "
-                "the model is not to be used, and this is worth a bug report"
+                f"row {start + first + 1} of {rows_of}: fasttrees predicts {ours[first].tolist()!r}, "
+                f"LightGBM {theirs[first].tolist()!r}: the model is not kept; this is a bug of fasttrees"
             )
         parts.append(ours)
     return np.concatenate(parts)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fasttrees.training.errors import TrainingError
 
-__all__ = ["Contract", "Schema", "read_schema"]
+__all__ = ["KNOWN", "Contract", "Schema", "read_schema"]
 
 # Those of the built-in LightGBM, whose first channel has two names.
 TRAIN = ("train", "training")

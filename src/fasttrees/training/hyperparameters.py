@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,11 +39,14 @@ REFUSED = {
 REASONS = {name: reason for reason, names in REFUSED.items() for name in names.split()}
 
 DEFAULTS = {"deterministic": "true", "verbosity": "0", "is_provide_training_metric": "true"}
+MOST_THREADS = 1024
 NO_METRIC = {"none", "null", "na", "custom"}
 
 # They make sense only with the features, which are not known yet.
 OF_FEATURES = {
     "categorical_feature",
+    "cegb_penalty_feature_coupled",
+    "cegb_penalty_feature_lazy",
     "feature_contri",
     "forcedbins_filename",
     "forcedsplits_filename",
@@ -155,8 +158,8 @@ def _by_own_names(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, st
             raise TrainingError(f"hyperparameter {alias}: expected none, for {REASONS[name]}, got {value!r}")
         if name == "task" and value not in ("train", "training"):
             raise TrainingError(f"hyperparameter {alias}: expected train, got {value!r}")
-        if name.startswith("forced") and not os.path.isfile(value):  # LightGBM would go on without
-            raise TrainingError(f"hyperparameter {alias}: expected a file, got {value!r}")
+        if name == "num_threads" and value.isdecimal() and int(value) > MOST_THREADS:  # at some number LightGBM crashes
+            raise TrainingError(f"hyperparameter {alias}: expected at most {MOST_THREADS}, got {value!r}")
         given[name] = alias, value
     return given
 
@@ -220,8 +223,6 @@ def explain(error: Exception, given: Mapping[str, tuple[str, str]], key: str = "
         key, expected = check.group(1), f"{check.group(2)} {check.group(3)}"
     elif kind := re.match(r"Parameter (\w+) should be (?:of type )?(.*), got ", message):
         key, expected = kind.group(1), {"int": "a whole number"}.get(kind.group(2), kind.group(2))
-    elif size := re.search(r"config(?:->|\.)(\w+)\.size\(\)", message):
-        key, expected = size.group(1), "as many values as there are features"
     else:
         expected = f"what LightGBM takes ({message})"
     if key in given:
@@ -245,25 +246,3 @@ def _without_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def categorical_features(text: str, names: Sequence[str] | None) -> list[int]:
-    """Read ``categorical_feature``: ``0,3`` or ``name:colour,shape``.
-
-    Raises
-    ------
-    TrainingError
-        If a feature is none of `names`.
-    """
-    features = []
-    by_name = text.startswith("name:")
-    for word in filter(None, text.removeprefix("name:").split(",")):
-        word = word.strip()
-        if by_name and names is not None and word in names:
-            features.append(names.index(word))
-        elif not by_name and word.isdigit() and (names is None or int(word) < len(names)):
-            features.append(int(word))
-        else:
-            expected = "names of features" if by_name else "numbers of features, from 0"
-            raise TrainingError(f"hyperparameter categorical_feature: expected {expected}, got {word!r}")
-    return features

@@ -32,7 +32,7 @@ METRICS = (
 )
 
 METRIC_DEFINITIONS = [
-    {"Name": f"{data}:{metric}", "Regex": rf"^\[[0-9]+\].* {data} {metric}=([-+.0-9a-z]+)"}
+    {"Name": f"{data}:{metric}", "Regex": rf"^\[[0-9]+\].* {data} {metric}=([-+.0-9e]+)"}
     for data in ("train", "validation")
     for metric in METRICS
 ]

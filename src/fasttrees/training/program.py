@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import traceback
 from pathlib import Path
 
+from fasttrees._output import replacing
 from fasttrees.errors import FastTreesError
-from fasttrees.training.contract import Contract, read_schema
+from fasttrees.training.contract import KNOWN, Contract, read_schema
 from fasttrees.training.errors import TrainingError
 
 TYPE_CHECKING = False
@@ -62,10 +62,14 @@ def _train(contract: Contract, stopping: Stopping) -> None:
     given = contract.hyperparameters()
     channels = contract.channels()
     schema = read_schema(channels.get("schema"))
+    for name in channels:
+        if name not in KNOWN:
+            say(f"channel {name}: not used; expected names are {', '.join(KNOWN)}")
     # Not above: METRIC_DEFINITIONS and wrong configurations need none of it.
     from fasttrees.training.boosting import boost
     from fasttrees.training.comparison import predict_and_compare
-    from fasttrees.training.hyperparameters import categorical_features, read_hyperparameters
+    from fasttrees.training.features import categorical_features, check_features
+    from fasttrees.training.hyperparameters import read_hyperparameters
     from fasttrees.training.report import write_report
 
     settings = read_hyperparameters(given, schema)
@@ -77,7 +81,10 @@ def _train(contract: Contract, stopping: Stopping) -> None:
         categorical = categorical_features(settings.categorical_feature, schema.feature_names)
     say("hyperparameters: " + " ".join(f"{name}={value}" for name, value in settings.parameters.items()))
     n_features = len(schema.feature_names) if schema.feature_names is not None else None
+    if n_features is not None:  # before hours of reading
+        check_features(settings, n_features, categorical)
     train = _read("train", channels["train"], n_features, categorical, settings, stopping)
+    check_features(settings, train.rows.shape[1], categorical)
     validation = None
     if "validation" in channels:
         n_features = train.rows.shape[1]
@@ -88,12 +95,11 @@ def _train(contract: Contract, stopping: Stopping) -> None:
     say(f"{why} after {trained.n_iterations} iterations; the model ends with iteration {trained.best_iteration}")
 
     contract.model.mkdir(parents=True, exist_ok=True)
-    path, part = contract.model / "model.txt", contract.model / "model.txt.part"
-    trained.booster.save_model(part, num_iteration=trained.best_iteration)
-    os.replace(part, path)
-    rows_of = "validation" if validation is not None else "train"
-    table = validation if validation is not None else train
-    predictions = predict_and_compare(path, table.rows)
+    rows_of, table = ("train", train) if validation is None else ("validation", validation)
+    with replacing(contract.model / "model.txt") as file:
+        file.write(trained.booster.model_to_string(num_iteration=trained.best_iteration).encode())
+        file.flush()
+        predictions = predict_and_compare(Path(file.name), rows_of, table.rows)
     compared = f"fasttrees predicts all {len(table.target)} rows of {rows_of} as LightGBM does, bit for bit"
     say(compared)
     write_report(contract.model, trained, settings, schema, train, validation, predictions, compared, began)

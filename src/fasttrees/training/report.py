@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ def write_report(
         "rows": {"train": len(train.target), "validation": 0 if validation is None else len(validation.target)},
         "features": train.rows.shape[1],
         "seconds": round(time.monotonic() - began, 3),
-        "metrics": trained.metrics(),
+        "metrics": {name: value for name, value in trained.metrics().items() if math.isfinite(value)},
         "scores": {rows_of: _scores(settings.objective, table.target, predictions)},
         "importance": _importance(trained),
         "parameters": settings.parameters,
@@ -74,7 +75,8 @@ def write_report(
             "python": platform.python_version(),
         },
     }
-    (folder / "metrics.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
+    (folder / "metrics.json").write_text(text, encoding="utf-8")
     _page(facts, trained, schema, rows_of, table.target, predictions).write(folder / "report.html")
 
 
@@ -133,7 +135,7 @@ def _add_metrics(page: Page, facts: Mapping[str, Any], trained: Trained, rows_of
     for name, values in trained.history.items():
         data, metric = name.split(":", 1)
         curves.setdefault(metric, {})[data] = values
-        final.setdefault(metric, {})[data] = facts["metrics"][name]
+        final.setdefault(metric, {})[data] = trained.metrics()[name]
     if final:
         rows = [[metric, values.get("train"), values.get("validation")] for metric, values in final.items()]
         page.add_table(["metric", "train", "validation"], rows, "LightGBM's metrics at the best iteration")

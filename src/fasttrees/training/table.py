@@ -21,6 +21,7 @@ __all__ = ["Rows", "Stopping", "Table", "check_target", "read_table"]
 Rows = npt.NDArray[np.float64]
 Stopping = Callable[[], bool]
 
+MOST = float(np.finfo(np.float32).max)  # LightGBM keeps targets as floats of 32 bits
 BLOCK = 8 << 20  # bytes of CSV that are read at a time
 
 
@@ -70,6 +71,10 @@ def read_table(folder: Path, n_features: int | None, categorical: Sequence[int],
     with tempfile.TemporaryFile() as file:
         for path in paths:
             n_columns = _check_width(path, n_columns)
+            if n_columns and max(categorical, default=0) >= n_columns - 1:
+                raise TrainingError(
+                    f"{path}: categorical features: expected numbers below {n_columns - 1}, got {max(categorical)}"
+                )
             n_before = 0
             for block in _blocks(path, n_columns):
                 if stopping():
@@ -167,10 +172,10 @@ def _explain(path: Path, n_columns: int, error: Exception) -> str:
 
 
 def _check_block(path: Path, n_before: int, block: Rows, categorical: Sequence[int]) -> None:
-    wrong = np.flatnonzero(~np.isfinite(block[:, 0]))
+    wrong = np.flatnonzero(~(np.abs(block[:, 0]) <= MOST))
     if len(wrong):
-        value = block[wrong[0], 0]
-        raise TrainingError(f"{path}: row {n_before + wrong[0] + 1}: target: expected a number, got {_name(value)}")
+        row, value = n_before + wrong[0] + 1, block[wrong[0], 0]
+        raise TrainingError(f"{path}: row {row}: target: expected a number of at most {MOST:.3g}, got {_name(value)}")
     for feature in categorical:
         values = block[:, 1 + feature]
         wrong = np.flatnonzero(np.isfinite(values) & (values != np.trunc(values)))
