@@ -58,6 +58,7 @@ LEFT_OUT = {
     "fasttrees._arrow": "for data frames",
     "fasttrees._contrib": "contributions are not served",
     "fasttrees._data_file": "for files, as LightGBM reads them",
+    "fasttrees._prices": "costs of the pipeline",
     "fasttrees._sparse": "for sparse matrices",
     "fasttrees.cli": "the command line, for people",
     "fasttrees.inputs": "numpy's side of the package",
