@@ -59,6 +59,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("[prepare]\nraw = []", "prepare.raw: expected"),
         ("[prepare]\ntest_fraction = 0.6\nvalidation_fraction = 0.4", "expected less than 1, or no rows are left"),
         ("[pipeline]\nproject = 'two words'", "pipeline.project: expected"),
+        ("[pipeline]\nproject = 'Capital'", "pipeline.project: expected"),
         ("[pipeline]\nbackend = 'cloud'", "pipeline.backend: expected 'local' or 'aws', got 'cloud'"),
         ("[pipeline]\nbackend = 'aws'", "aws.bucket: expected a value"),
         ("[aws]\nsubnets = ['subnet-1']", "aws: subnets and security_groups: expected both or none"),

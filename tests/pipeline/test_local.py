@@ -217,6 +217,19 @@ def test_endpoint_is_replaced_when_the_model_is(config: Config) -> None:
     assert pipeline.invoke(changed).answer != before
 
 
+def test_target_of_0_and_1_is_binary(config: Config) -> None:
+    raw = config.home / "raw.csv"
+    raw.write_text(raw.read_text().replace(",yes,", ",1,").replace(",no,", ",0,"))
+    numbers = configure(config.home, prepare={"classes": []})
+    assert "auc" in pipeline.run(numbers).metrics
+    assert pipeline.invoke(numbers).truth in ("0", "1")
+    raw.write_text(raw.read_text().replace(",1,", ",2,", 1))
+    pipeline.prepare(numbers)
+    pipeline.upload(numbers)
+    with pytest.raises(JobFailedError, match="expected 0 or 1 for the objective binary, got 2"):
+        pipeline.train(numbers)
+
+
 def test_threshold_reaches_the_endpoint(config: Config) -> None:
     labels = configure(config.home, deploy={"environment": {"PREDICTION_THRESHOLD": "0.5"}})
     scored = pipeline.run(labels)

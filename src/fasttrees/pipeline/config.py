@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 # What SageMaker takes in names of jobs and endpoints (API, CreateTrainingJob), short enough for what is added to them.
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,19}$")]
+# Lower case: in ARNs the service writes names so, and policies, which tell cases apart, name ARNs.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){0,19}$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 

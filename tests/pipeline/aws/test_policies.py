@@ -78,7 +78,7 @@ def test_all_steps_have_a_policy() -> None:
 @pytest.mark.parametrize("step", policies.STEPS)
 def test_steps_call_these_methods(step: str) -> None:
     called = Source(fasttrees.pipeline.steps).methods_of(step, "backend")
-    assert called & set(vars(Backend)) == METHODS[step]
+    assert called & set(vars(Backend)) - {"region"} == METHODS[step]  # the region is known without a call
 
 
 @pytest.mark.parametrize("step", policies.STEPS)

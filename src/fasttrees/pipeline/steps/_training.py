@@ -71,9 +71,9 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
 def _hyperparameters(config: Config, prepared: Prepared) -> dict[str, str]:
     """Write the hyperparameters as strings, as the service hands them over."""
     values = {name: _text(value) for name, value in config.train.hyperparameters.items()}
-    if values.get("objective") == "binary" and prepared.n_classes != 2 and not config.train.serving_image_is_own:
-        got = f"{prepared.n_classes} classes" if prepared.n_classes else "numbers"
-        raise ConfigError(f"train.hyperparameters.objective: binary needs a target of 2 classes, got {got}")
+    n_classes = prepared.n_classes  # 0: numbers, which may be 0 and 1; the training program looks
+    if values.get("objective") == "binary" and n_classes not in (0, 2) and not config.train.serving_image_is_own:
+        raise ConfigError(f"train.hyperparameters.objective: binary needs a target of 2 classes, got {n_classes}")
     return values
 
 
