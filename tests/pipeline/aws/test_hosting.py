@@ -286,6 +286,22 @@ def test_what_was_just_created_is_not_found_at_once(scripted: ScriptedAws, opera
         deploy(scripted)
 
 
+def test_endpoint_that_is_not_found_at_once(scripted: ScriptedAws) -> None:
+    _, config = names()
+    found = [*3 * [MISSING_ENDPOINT], described("Creating", config), described("InService", config)]
+    scripted.script |= CREATED | {"DescribeEndpoint": found}
+    assert deploy(scripted) == ARN
+
+
+def test_endpoint_that_is_deleted_while_it_is_waited_for(scripted: ScriptedAws) -> None:
+    found = [MISSING_ENDPOINT, *8 * [described("Creating", "any")], MISSING_ENDPOINT]
+    scripted.script |= CREATED | {"DescribeEndpoint": found}
+    with pytest.raises(
+        PipelineError, match=r"is gone: deleted meanwhile\? `fasttrees pipeline deploy` creates another"
+    ):
+        deploy(scripted)
+
+
 def test_denied_tags(scripted: ScriptedAws) -> None:
     scripted.script |= CREATED | {"DescribeEndpoint": [described("InService", "old")], "ListTags": [DENIED]}
     with pytest.raises(PipelineError, match=r"sagemaker:ListTags is missing: docs/aws/policies/deploy\.json"):

@@ -222,8 +222,13 @@ def test_job_stopped_by_somebody(scripted: ScriptedAws) -> None:
 
 def test_job_that_is_deleted_while_it_is_waited_for(scripted: ScriptedAws) -> None:
     scripted.script |= {"DescribeTrainingJob": [RUNNING, RUNNING, MISSING_JOB]}
-    with pytest.raises(PipelineError, match=r"is gone: it was deleted meanwhile; `fasttrees pipeline train` starts"):
+    with pytest.raises(PipelineError, match=r"is gone: deleted meanwhile\? `fasttrees pipeline train` runs another"):
         train(scripted)
+
+
+def test_job_that_is_not_found_at_once(scripted: ScriptedAws) -> None:
+    scripted.script |= {"DescribeTrainingJob": [*3 * [MISSING_JOB], RUNNING, COMPLETED], "CreateTrainingJob": [CREATED]}
+    assert train(scripted).seconds == 61
 
 
 def test_job_that_never_ends(scripted: ScriptedAws) -> None:

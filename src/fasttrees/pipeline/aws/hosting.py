@@ -12,7 +12,7 @@ from fasttrees.pipeline.aws.jobs import attended, console_url, log_lines
 from fasttrees.pipeline.aws.logs import ENDPOINTS, LogTail
 from fasttrees.pipeline.aws.models import Models
 from fasttrees.pipeline.aws.poller import Poller
-from fasttrees.pipeline.aws.requests import call_when_found
+from fasttrees.pipeline.aws.requests import SETTLING, call_when_found
 from fasttrees.pipeline.aws.tags import are_own, tag_list
 from fasttrees.pipeline.backend import Hosting
 from fasttrees.pipeline.config import Config
@@ -71,7 +71,7 @@ class Endpoints:
             with explaining(f"endpoint {name}", STEP):
                 call_when_found(lambda: self._sagemaker.update_endpoint(**update), self._poller)
             progress.say(f"endpoint {name} gets another model or other instances; the old ones answer until then")
-        found = self._wait(name, timeout, progress)
+        found = self._wait(name, timeout, progress, begun=True)
         if found is None or found["EndpointStatus"] != "InService" or found["EndpointConfigName"] != wanted:
             raise PipelineError(self._failure(name, found))
         return str(found["EndpointArn"])
@@ -101,12 +101,14 @@ class Endpoints:
             return description
         return None
 
-    def _wait(self, name: str, timeout: float, progress: Progress) -> dict[str, Any] | None:
-        """Wait until an endpoint no longer changes; None: it is gone."""
+    def _wait(self, name: str, timeout: float, progress: Progress, begun: bool = False) -> dict[str, Any] | None:
+        """Wait until an endpoint no longer changes; None: it is gone, though not at once if it was just begun."""
         status = ""
         with attended(f"endpoint {name}", f"aws sagemaker delete-endpoint --endpoint-name {name}", STEP, progress):
             for elapsed in self._poller.rounds(timeout):
                 found = self._describe(name)
+                if found is None and begun and elapsed < SETTLING:
+                    continue
                 if found is None or found["EndpointStatus"] not in CHANGING:
                     return found
                 status = found["EndpointStatus"]
@@ -121,7 +123,7 @@ class Endpoints:
     def _failure(self, name: str, found: dict[str, Any] | None) -> str:
         """Say why an endpoint is not as it was wanted, and how to go on."""
         if found is None:
-            return f"endpoint {name} is gone: it was deleted meanwhile; `fasttrees pipeline deploy` creates another"
+            return f"endpoint {name} is gone: deleted meanwhile? `fasttrees pipeline deploy` creates another"
         reason = " ".join(found.get("FailureReason", "SageMaker gives no reason").split())
         if found["EndpointStatus"] == "InService":
             state = f"was not updated, so what it served before still answers, and costs money: {reason}; once the "

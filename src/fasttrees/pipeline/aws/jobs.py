@@ -10,6 +10,7 @@ from typing import Any
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.logs import LogTail
 from fasttrees.pipeline.aws.poller import Poller
+from fasttrees.pipeline.aws.requests import SETTLING
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.progress import Progress
 
@@ -133,7 +134,11 @@ def _watch(job: Job, tail: LogTail, poller: Poller, timeout: float, progress: Pr
     """Show what a job does until it has ended, or the time is over: None."""
     shown = ""
     for elapsed in poller.rounds(timeout):
-        description = _describe(job)
+        description = job.describe()
+        if description is None:
+            if elapsed < SETTLING:
+                continue
+            raise PipelineError(f"{job} is gone: deleted meanwhile? `fasttrees pipeline {job.step}` runs another")
         if job.status(description) in ENDED:
             return description
         if (stage := _stage(job, description)) != shown:
@@ -147,13 +152,6 @@ def _watch(job: Job, tail: LogTail, poller: Poller, timeout: float, progress: Pr
 def _show(tail: LogTail, progress: Progress) -> None:
     for line in tail.read():
         progress.say(line)
-
-
-def _describe(job: Job) -> dict[str, Any]:
-    description = job.describe()
-    if description is None:
-        raise PipelineError(f"{job} is gone: it was deleted meanwhile; `fasttrees pipeline {job.step}` starts another")
-    return description
 
 
 def _stage(job: Job, description: dict[str, Any]) -> str:

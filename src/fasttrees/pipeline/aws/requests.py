@@ -12,9 +12,9 @@ from fasttrees.pipeline.aws.errors import is_missing
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.config import AwsSettings
 
-__all__ = ["call_when_found", "volume_key", "vpc_config"]
+__all__ = ["SETTLING", "call_when_found", "volume_key", "vpc_config"]
 
-SETTLING = 60.0  # seconds
+SETTLING = 60.0  # seconds until SageMaker surely finds what was created just now
 
 # Families with disks of their own, which their hardware encrypts: SageMaker refuses a key for them (API,
 # ResourceConfig.VolumeKmsKeyId; EC2's guide, "Instance store volumes").
