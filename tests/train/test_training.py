@@ -179,7 +179,10 @@ def test_objectives(
     job = make_job(tmp_path, parameters, n_classes=n_classes)
     found = find_metrics(run(job, capfd))
     assert list(found) == [f"{data}:{metric}" for data in ("train", "validation") for metric in metrics]
-    assert facts_of(job)["scores"]["validation"]
+    scores = facts_of(job)["scores"]["validation"]
+    assert scores
+    assert ("pinball_loss" in scores) == (objective == "quantile")
+    assert ("tweedie_deviance" in scores) == (objective == "tweedie")
 
 
 def test_classes_of_the_schema_are_the_number_of_classes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

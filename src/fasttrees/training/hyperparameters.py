@@ -16,6 +16,7 @@ import numpy as np
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
 from fasttrees._threads import available_cpus
+from fasttrees.reports.metrics import with_parameters
 from fasttrees.training.contract import Schema
 from fasttrees.training.errors import TrainingError
 
@@ -67,7 +68,7 @@ class Settings:
     given : dict of str to tuple of str
         Name and value as they were given, by LightGBM's own names.
     objective : str
-        As ``model.txt`` says it: ``binary sigmoid:1``.
+        As ``model.txt`` says it, with what scores need: ``binary sigmoid:1``, ``quantile alpha:0.9``.
     n_classes : int
         1 for all but multiclass objectives.
     """
@@ -116,7 +117,8 @@ def read_hyperparameters(hyperparameters: Mapping[str, str], schema: Schema) -> 
                 f"got {parameters['num_class']!r}"
             )
     probed = _probe_all(parameters, given)
-    objective, n_classes = _header(probed, "objective"), int(_header(probed, "num_tree_per_iteration") or 1)
+    objective = with_parameters(_header(probed, "objective"), probed)
+    n_classes = int(_header(probed, "num_tree_per_iteration") or 1)
     if not objective:  # custom
         raise TrainingError(f"hyperparameter {given['objective'][0]}: expected one, got {given['objective'][1]!r}")
     if objective.split()[0] == "binary" and "metric" not in own:

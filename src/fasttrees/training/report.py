@@ -144,7 +144,8 @@ def _add_metrics(page: Page, facts: Mapping[str, Any], trained: Trained, rows_of
             "Metrics by iteration; the best one is marked.",
         )
     if scores := facts["scores"][rows_of]:
-        page.add_table(["score", rows_of], list(scores.items()), f"Scores of the model on the rows of {rows_of}")
+        rows = [[metrics.TITLES[name], value] for name, value in scores.items()]
+        page.add_table(["score", rows_of], rows, f"Scores of the model on the rows of {rows_of}")
 
 
 def _add_predictions(page: Page, objective: str, schema: Schema, rows_of: str, truth: Rows, predictions: Rows) -> None:
@@ -155,7 +156,8 @@ def _add_predictions(page: Page, objective: str, schema: Schema, rows_of: str, t
             page.add_plot(plots.roc(truth, predictions), "ROC curve.")
         page.add_plot(plots.calibration(truth, predictions), "Calibration: how often what is said to be likely is so.")
         if kind == "binary":
-            page.add_plot(plots.score_histogram(truth, predictions), "Predictions by class.")
+            names = schema.classes if len(schema.classes) == 2 else ("0", "1")
+            page.add_plot(plots.score_histogram(truth, predictions, names), "Predictions by class.")
     elif kind in ("multiclass", "multiclassova"):
         n_classes = predictions.shape[1]
         labels = list(schema.classes) or [str(index) for index in range(n_classes)]
