@@ -223,7 +223,7 @@ def test_target_of_0_and_1_is_binary(config: Config) -> None:
     numbers = configure(config.home, prepare={"classes": []})
     assert "auc" in pipeline.run(numbers).metrics
     assert pipeline.invoke(numbers).truth in ("0", "1")
-    raw.write_text(raw.read_text().replace(",1,", ",2,", 1))
+    raw.write_text(raw.read_text().replace(",1,", ",2,"))
     pipeline.prepare(numbers)
     pipeline.upload(numbers)
     with pytest.raises(JobFailedError, match="expected 0 or 1 for the objective binary, got 2"):
