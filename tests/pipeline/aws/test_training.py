@@ -162,7 +162,7 @@ def test_prefix_may_end_with_a_slash(scripted: ScriptedAws) -> None:
 
 def test_attaches_to_a_job_that_runs(scripted: ScriptedAws) -> None:
     scripted.script |= {"DescribeTrainingJob": [RUNNING, RUNNING, COMPLETED]}
-    assert train(scripted).metrics == {"validation:auc": 0.75}
+    assert train(scripted) == JobOutcome(seconds=61.0, metrics={"validation:auc": 0.75}, earlier=False)
     assert "CreateTrainingJob" not in scripted.operations
 
 
