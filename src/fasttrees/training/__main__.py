@@ -20,15 +20,23 @@ def main() -> int:
     if arguments.command == "serve":
         print("fasttrees.training: error: this image trains; the image fasttrees-serve serves", file=sys.stderr)
         return 1
-    stopped = False
+    got: set[int] = set()
 
-    def stop(signum: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
+    def keep(signum: int, frame: FrameType | None) -> None:
+        # An exception from here would be lost where LightGBM's library calls Python, to log.
+        if signum == signal.SIGINT and signum in got:
+            raise KeyboardInterrupt
+        got.add(signum)
 
-    signal.signal(signal.SIGTERM, stop)
+    def stopping() -> bool:
+        if signal.SIGINT in got:
+            raise KeyboardInterrupt
+        return signal.SIGTERM in got
+
+    signal.signal(signal.SIGTERM, keep)
+    signal.signal(signal.SIGINT, keep)
     try:
-        return run_training(arguments.root, lambda: stopped)
+        return run_training(arguments.root, stopping)
     except KeyboardInterrupt:
         print("fasttrees.training: interrupted", file=sys.stderr)
         return 130
