@@ -60,6 +60,8 @@ LEFT_OUT = {
     "fasttrees._data_file": "for files, as LightGBM reads them",
     "fasttrees._prices": "costs of the pipeline",
     "fasttrees._sparse": "for sparse matrices",
+    "fasttrees._text_columns": "the command line, for people",
+    "fasttrees._text_input": "the command line, for people",
     "fasttrees.cli": "the command line, for people",
     "fasttrees.inputs": "numpy's side of the package",
     "fasttrees.pipeline": "the command line, for people",

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import fasttrees
+from fasttrees import _text_input
 from fasttrees._header import columns_by_name
-from fasttrees.cli import _input, main, predict
+from fasttrees.cli import main, predict
 
 NAMES = ["age of car", "b", "c", "kind", "e"]
 MODELS: dict[str, dict[str, Any]] = {
@@ -297,7 +298,7 @@ def test_a_bad_first_line_gives_a_hint(case: Case, run: Run) -> None:
 
 
 def test_lines_without_an_end(case: Case, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_input, "MAX_LINE", 1 << 20)
+    monkeypatch.setattr(_text_input, "MAX_LINE", 1 << 20)
     monkeypatch.setattr(predict, "BLOCK_SIZE", 1 << 16)
     for text, row in ((b"7" * (5 << 20), 1), (b"1,2,3,4,5\n" * 3 + b"7" * (5 << 20), 4), (b"\n" * (5 << 20), 1)):
         status, _, err = run(case.model, text)

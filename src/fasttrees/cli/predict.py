@@ -13,14 +13,13 @@ from fasttrees._classes import apply_threshold
 from fasttrees._csv import RowParser
 from fasttrees._delimiters import DELIMITERS
 from fasttrees._format import format_rows
-from fasttrees._header import columns_by_name, columns_by_position, read_header
 from fasttrees._in_order import map_in_order
 from fasttrees._output import open_output
+from fasttrees._text_columns import find_columns, parse_rows
+from fasttrees._text_input import Chunk, Lines, open_source
 from fasttrees._threads import resolve_n_threads
-from fasttrees.cli._columns import find_label
-from fasttrees.cli._input import Chunk, Lines, open_source
 from fasttrees.cli._progress import show_progress
-from fasttrees.errors import CsvError, InputError
+from fasttrees.errors import InputError
 
 __all__ = ["add_command"]
 
@@ -74,7 +73,10 @@ def run(args: argparse.Namespace) -> None:
     n_rows = 0
     with open_source(args.input) as source, show_progress(source.size, args.quiet) as report:
         lines = Lines(source.read, BLOCK_SIZE)
-        score = _scorer(lines, model, args)
+        parser, delimiter = find_columns(
+            lines, model.feature_name(), args.delimiter, args.header, args.label_column, lambda text: _note(text, args)
+        )
+        score = _Scorer(model, parser, delimiter, args)
         chunks = lines.chunks(score.parser, score.max_rows)
         with open_output(args.output) as output, closing(map_in_order(score, chunks, n_threads)) as results:
             for text, n in results:
@@ -83,25 +85,6 @@ def run(args: argparse.Namespace) -> None:
                 report(source.n_bytes, n_rows)
     if not n_rows:
         _note("the input has no rows", args)
-
-
-def _scorer(lines: Lines, model: fasttrees.Model, args: argparse.Namespace) -> _Scorer:
-    """Find out from the first line how the input is to be read; a header line is then done with."""
-    line = lines.peek()
-    delimiter = args.delimiter or ("\t" if b"\t" in line else ",")
-    if not args.header or not line:
-        columns = columns_by_position(model.num_feature(), find_label(args.label_column, None) if line else None)
-        return _Scorer(model, RowParser(columns, delimiter), delimiter, args)
-    header = read_header(line, delimiter)
-    label = find_label(args.label_column, header)
-    by_name = columns_by_name(header, model.feature_name(), label)
-    columns = by_name or columns_by_position(model.num_feature(), label)
-    if len(columns) != len(header):
-        raise CsvError(f"expected {len(columns)} names, got {len(header)}", 1, None, ", ".join(header)[:60])
-    if by_name is None:
-        _note("the header names no feature of the model: features are taken by their position", args)
-    lines.skip()
-    return _Scorer(model, RowParser(columns, delimiter), delimiter, args)
 
 
 class _Scorer:
@@ -123,13 +106,7 @@ class _Scorer:
 
     def __call__(self, chunk: Chunk) -> tuple[bytes, int]:
         """Return the text of the chunk's predictions, and the number of its rows."""
-        try:
-            table = self.parser.parse(chunk.data, chunk.first_row)
-        except CsvError as error:
-            if error.row > 1:
-                raise
-            hint = f"{error.problem} (a line of names needs --header, a label column --label-column)"
-            raise CsvError(hint, error.row, error.column, error.text) from error
+        table = parse_rows(self.parser, chunk)
         n_rows = table.shape[0]
         output = array(self._format, [0]) * (n_rows * self._n_outputs)
         self._model.predict_into(table, output, *self._what, n_threads=1)

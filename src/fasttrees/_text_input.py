@@ -1,4 +1,4 @@
-"""The input of ``fasttrees predict``: a file or standard input, plain or gzip, cut into chunks of whole lines."""
+"""Text for the command line: a file or standard input, plain or gzip, cut into chunks of whole lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 from fasttrees._csv import RowParser
 from fasttrees.errors import CsvError, InputError
 
-__all__ = ["MAX_LINE", "Chunk", "Lines", "Source", "open_source"]
+__all__ = ["Chunk", "Lines", "Source", "open_source"]
 
 MAX_LINE = 64 << 20  # bytes; a file without line ends must not fill the memory
 GZIP_MAGIC = b"\x1f\x8b"
