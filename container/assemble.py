@@ -69,6 +69,7 @@ LEFT_OUT = {
     "fasttrees.sklearn": "estimators of scikit-learn",
     "fasttrees.training": "the training image has it",
     "fasttrees.transform": "the command line, for people",
+    "fasttrees.verification": "the command line, for people",
     "numpy": "serving decodes rows by itself",
     "pdb": "as doctest",
     "pydoc": "as doctest",

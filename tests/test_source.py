@@ -34,7 +34,7 @@ LAYERS = [
     {"__init__"},
     {"_prices", "serving", "sklearn", "reports"},
     {"transform", "training"},
-    {"pipeline"},
+    {"pipeline", "verification"},
     {"cli"},
     {"__main__"},
 ]

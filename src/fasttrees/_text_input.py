@@ -54,6 +54,11 @@ class Source:
         status = os.fstat(file.fileno())
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the bytes are gzip."""
+        return self._gzip is not None
+
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes of text; none at the end."""
         if self._gzip is None:

@@ -21,7 +21,7 @@ from fasttrees._threads import resolve_n_threads
 from fasttrees.cli._progress import show_progress
 from fasttrees.errors import InputError
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "read_delimiter"]
 
 BLOCK_SIZE = 1 << 20  # bytes read at once; about the size of a chunk
 MAX_OUTPUTS = 1 << 20  # numbers of a chunk's output, whatever the model gives for a row
@@ -46,7 +46,10 @@ def add_command(commands: Any) -> None:
         help="file to write, whole or not at all; - or none: standard output, written while the input is read",
     )
     add(
-        "--delimiter", type=_delimiter, metavar="CHAR", help=", ; | or tab; none: tab if the first line has one, else ,"
+        "--delimiter",
+        type=read_delimiter,
+        metavar="CHAR",
+        help=", ; | or tab; none: tab if the first line has one, else ,",
     )
     add("--header", action="store_true", help="the first line holds names; features are found by them")
     add("--label-column", metavar="N_OR_NAME", help="column to leave out: its number from 0, or its name in the header")
@@ -115,7 +118,8 @@ class _Scorer:
         return format_rows(output, n_rows, self._delimiter), n_rows
 
 
-def _delimiter(text: str) -> str:
+def read_delimiter(text: str) -> str:
+    """Read the option ``--delimiter``."""
     delimiter = "\t" if text in ("tab", "\\t") else text
     if delimiter not in DELIMITERS:
         raise argparse.ArgumentTypeError(f"expected , ; | or tab, got {text!r}")

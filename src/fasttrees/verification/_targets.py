@@ -1,0 +1,190 @@
+"""Where predictions come from: computed here, listed in a file, or answered by a server."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+import fasttrees
+from fasttrees._format import format_rows
+from fasttrees.errors import InputError
+from fasttrees.verification._rows import Array, RowFormat, is_plain_csv, read_numbers, read_rows
+
+__all__ = ["Column", "Computed", "Listed", "Target", "answers", "open_booster"]
+
+START_TIMEOUT = 300.0  # seconds until the server must be ready
+
+NO_REFERENCE = (
+    "nothing to compare with: lightgbm is not installed here (%s). Where the model was trained, write "
+    "numpy.save('reference.npy', booster.predict(rows)), and give that file with --reference"
+)
+
+
+class Column(Protocol):
+    """Predictions, row by row."""
+
+    def take(self, cells: Array) -> Array:
+        """Return those of the next rows; fewer if there are no more. Shape (n, n_columns)."""
+
+    def rest(self) -> Iterator[Array]:
+        """Give what is left when there are no more rows."""
+
+
+class Computed:
+    """Predictions that a function makes of the rows."""
+
+    def __init__(self, predict: Callable[[Array], Any], n_columns: int) -> None:
+        self._predict = predict
+        self._n_columns = n_columns
+
+    def take(self, cells: Array) -> Array:
+        """Predict."""
+        return np.asarray(self._predict(cells), np.float64).reshape(len(cells), self._n_columns)
+
+    def rest(self) -> Iterator[Array]:
+        """Give nothing."""
+        yield from ()
+
+
+class Listed:
+    """Predictions that are there, in blocks of their own sizes."""
+
+    def __init__(self, blocks: Iterator[Array], n_columns: int) -> None:
+        self._blocks = blocks
+        self._left = np.empty((0, n_columns))
+
+    def take(self, cells: Array) -> Array:
+        """Read."""
+        parts = [self._left]
+        n = len(self._left)
+        while n < len(cells) and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            n += len(block)
+        found = np.concatenate(parts)
+        self._left = found[len(cells) :]
+        return found[: len(cells)]
+
+    def rest(self) -> Iterator[Array]:
+        """Read to the end."""
+        yield self._left
+        yield from self._blocks
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is verified; the library in this process if nothing is given.
+
+    Attributes
+    ----------
+    url : str or None
+        A server that runs already.
+    image : str or None
+        A container to start with the model.
+    network : str or None
+        The container's.
+    server : bool
+        Start this package's own server with the model.
+    """
+
+    url: str | None = None
+    image: str | None = None
+    network: str | None = None
+    server: bool = False
+
+    @property
+    def is_library(self) -> bool:
+        """Whether the predictions are computed in this process."""
+        return not (self.url or self.image or self.server)
+
+    def __str__(self) -> str:
+        if self.url:
+            return f"server at {self.url}"
+        if self.image:
+            return f"container of {self.image}"
+        return "fasttrees serve" if self.server else f"fasttrees {fasttrees.__version__}, the library"
+
+
+def answers(
+    target: Target,
+    model: fasttrees.Model,
+    model_path: str,
+    rows_path: str,
+    form: RowFormat,
+    raw_score: bool,
+    folder: str,
+    report: Callable[[int, int], None],
+    log: Callable[[str], None],
+) -> Iterator[Array]:
+    """Let a server score the rows, by the local Batch Transform, and read its answers.
+
+    A file that a server takes is sent as it is; of any other the features are written as CSV, with the digits that
+    read back to the same doubles.
+
+    Parameters
+    ----------
+    folder : str
+        For temporary files.
+    report : callable
+        Told the number of bytes of the input and of rows so far.
+    log : callable
+        Told the server's last lines if it fails.
+    """
+    # Not above: it needs what serving needs.
+    from fasttrees.transform import Client, Job, ServerError, TransformError, find_objects, transform
+
+    rows = os.path.join(folder, "rows.csv")
+    if is_plain_csv(rows_path, form):
+        os.symlink(os.path.abspath(rows_path), rows)
+    else:
+        _write_csv(rows, read_rows(rows_path, model, form, lambda text: None))
+    job = Job(accept="text/csv", assemble_lines=True)
+    objects = find_objects(rows, folder)
+    with _started(target, model_path, job, raw_score) as server:
+        try:
+            client = Client(server.url, job, server.check) if server else Client(str(target.url), job)
+            transform(objects, client, job, START_TIMEOUT, report)
+            if objects[0].failure is not None:
+                raise TransformError(f"{rows_path}: {objects[0].failure}")
+        except (ServerError, TransformError):
+            for line in server.last_lines if server else ():
+                log(f"server: {line}")
+            raise
+    os.unlink(rows)
+    return read_numbers(objects[0].output, model.num_outputs(), has_header=False, name="answers of the server")
+
+
+def open_booster(path: str) -> Any:
+    """Load a model into LightGBM."""
+    try:
+        import lightgbm
+    except (ImportError, OSError) as error:  # its shared library may lack another
+        raise InputError(NO_REFERENCE % error) from error
+    try:
+        with redirect_stdout(io.StringIO()):  # where its log says what the error says, too
+            return lightgbm.Booster(model_file=path)
+    except lightgbm.basic.LightGBMError as error:
+        raise InputError(f"{path}: lightgbm cannot read the model: {error}") from error
+
+
+def _started(target: Target, model_path: str, job: Any, raw_score: bool) -> AbstractContextManager[Any]:
+    from fasttrees.transform import container, local_server
+
+    variables = job.environment() | ({"SAGEMAKER_INFERENCE_OUTPUT": "raw_score"} if raw_score else {})
+    if target.image:
+        return container(target.image, model_path, target.network, variables, lambda line: None)
+    if target.server:
+        return local_server(model_path, variables, lambda line: None)
+    return nullcontext()
+
+
+def _write_csv(path: str, blocks: Iterator[tuple[Array, int]]) -> None:
+    with open(path, "wb") as file:
+        for cells, _ in blocks:
+            values: Any = np.ascontiguousarray(cells).reshape(-1)
+            file.write(format_rows(values, len(cells)))

@@ -1,0 +1,148 @@
+"""A verification as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fasttrees.reports._drawing import drawing, new_figure
+from fasttrees.reports.page import Page
+from fasttrees.verification._grid import Grid
+from fasttrees.verification._result import Verification
+from fasttrees.verification._text import differences_table, number, show_cells, show_numbers, show_trees
+
+__all__ = ["make_page"]
+
+LINE = "#8a8a8a"
+
+
+def make_page(found: Verification) -> Page:
+    """Lay out the report."""
+    page = Page("Verification of predictions", f"{found.rows_file}, {found.n_rows:,} rows")
+    page.add_verdict(found.passed, f"{found.verdict}.")
+    for text in (found.order, *found.findings):
+        if text:
+            page.add_text(text)
+    page.add_values(
+        {
+            "rows compared": found.n_compared,
+            "equal in every bit": found.n_same,
+            "beyond the tolerance": found.n_failed,
+            "maximum difference": number(found.max_absolute),
+        }
+    )
+    page.add_table(
+        ["what", "which", "numbers"],
+        [
+            ["model", found.model, None],
+            ["rows", found.rows_file, f"{found.n_rows:,}"],
+            ["reference", found.reference, f"{found.n_references:,} {found.output}"],
+            ["verified", found.target, f"{found.n_predictions:,} {found.output}"],
+        ],
+        caption="What was compared",
+    )
+    page.add_table(
+        ["statistic", "value"],
+        [
+            *differences_table(found),
+            ("tolerance: a number passes if its difference is at most", f"{found.tolerance:g}"),
+        ],
+        caption="Differences, over all numbers that have one; relative: divided by the larger of both magnitudes",
+        numeric=[1],
+    )
+    page.add_section("How far apart")
+    same = {"equal": found.n_values - found.n_unlike - sum(found.decades.values())}
+    unlike = {"NaN or infinity": found.n_unlike} if found.n_unlike else {}
+    page.add_plot(
+        _counts(same | found.decades | unlike),
+        f"Numbers by absolute difference, on a logarithmic scale; the tolerance is {found.tolerance:g}",
+    )
+    page.add_plot(
+        _counts(found.ulps),
+        "Numbers by distance in units in the last place, on a logarithmic scale; 0: equal bits",
+    )
+    if found.grid.counts.any():
+        page.add_plot(
+            _density(found.grid), "Predictions over references; the colour says how many numbers are at a place"
+        )
+    if found.worst:
+        page.add_section("Rows that differ most")
+        with_trees = found.worst[0].trees is not None
+        with_library = found.worst[0].library is not None
+        page.add_table(
+            [
+                "row",
+                "prediction",
+                "reference",
+                *(["the library's"] if with_library else []),
+                "difference",
+                *(["trees that disagree: here against the reference's model"] if with_trees else []),
+                "what stands in the row",
+            ],
+            [
+                [
+                    f"{row.row:,}",
+                    show_numbers(row.prediction),
+                    show_numbers(row.reference),
+                    *([show_numbers(row.library or [])] if with_library else []),
+                    number(row.difference),
+                    *([show_trees(row)] if with_trees else []),
+                    show_cells(row),
+                ]
+                for row in found.worst
+            ],
+            caption="Rows are counted from 1, without a header",
+        )
+    return page
+
+
+def _shorten(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Leave out empty classes at both ends, and write three or more of them in between as one."""
+    runs = [(filled, list(run)) for filled, run in groupby(counts.items(), lambda item: item[1] > 0)]
+    while runs and not runs[-1][0]:
+        runs.pop()
+    while runs and not runs[0][0]:
+        runs.pop(0)
+    return [item for filled, run in runs for item in (run if filled or len(run) < 3 else [("…", 0)])]
+
+
+def _counts(counts: Mapping[str, int]) -> Figure:
+    """Draw a bar for each class, with its number: a single row among millions must be seen."""
+    shown = _shorten(counts)
+    numbers = [n for _, n in shown]
+    with drawing():
+        figure = new_figure(height=0.8 + 0.24 * max(len(shown), 2))
+        axes = figure.subplots()
+        places = np.arange(len(shown))
+        axes.bar_label(axes.barh(places, numbers), [f"{n:,}" if n else "" for n in numbers], padding=3)
+        axes.set_yticks(places, [label for label, _ in shown])
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlim(0, 8 * max(numbers, default=1) + 1)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel("numbers")
+    return figure
+
+
+def _density(grid: Grid) -> Figure:
+    x, y = grid.edges
+    with drawing():
+        figure = new_figure(5, 4)
+        axes = figure.subplots()
+        image = axes.pcolormesh(x, y, np.ma.masked_equal(grid.counts.T, 0), cmap="cool", norm="log", rasterized=True)
+        low, high = max(x[0], y[0]), min(x[-1], y[-1])
+        if low < high:
+            axes.plot([low, high], [low, high], color=LINE, linestyle=":", linewidth=1)
+        filled = [np.flatnonzero(grid.counts.any(axis=axis)) for axis in (1, 0)]
+        axes.set(
+            xlim=(x[filled[0][0]], x[filled[0][-1] + 1]),
+            ylim=(y[filled[1][0]], y[filled[1][-1] + 1]),
+            xlabel="reference",
+            ylabel="prediction",
+        )
+        figure.colorbar(image, label="numbers", format="{x:,.0f}")
+    return figure
