@@ -15,7 +15,7 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize test-container bench bench-full bench-serving clean
+.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -54,6 +54,10 @@ sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds c
 	LD_PRELOAD=$$(ldd $$module | awk '/libasan|libstdc\+\+/ { printf "%s ", $$3 }') \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
+
+test-browser: $(VENV)/.tools ## Open the reports in Debian's chromium
+	tests/browser/chromium.sh
+	FASTTREES_BROWSER=chromium $(VENV)/bin/pytest tests/browser
 
 test-container: $(VENV)/.tools ## Build the images of container/Dockerfile and test them as SageMaker would run them
 	container/engine.sh

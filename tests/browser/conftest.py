@@ -1,0 +1,7 @@
+"""Tests in the browser that FASTTREES_BROWSER names; `make test-browser` installs Debian's and runs them."""
+
+from __future__ import annotations
+
+from tests.browser.opening import BROWSER
+
+collect_ignore_glob = [] if BROWSER else ["*"]
