@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import math
 import os
 import re
 import tarfile
@@ -200,7 +201,7 @@ def verify(head: dict[str, str], sha256: str | None = None) -> list[str]:
     try:
         os.write(descriptor, MODEL)
         options = {"sha256": sha256, "bucket": "", "key": "", "version_id": None, "expected_bucket_owner": None}
-        fetch = Fetch({**options, "region": None}, Progress(60))
+        fetch = Fetch({**options, "region": None}, Progress(math.inf))  # which would end this process when it stalls
         digest, verified = fetch.verify(descriptor, head)
     finally:
         os.close(descriptor)
