@@ -321,3 +321,17 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "nobody is there to answer" in run("cleanup", "--all", status=1)
     assert "deleted 4" in run("cleanup", "--all", "--yes")
     assert "missing" in run("status")
+
+
+def test_fewer_parts_than_before(config: Config) -> None:
+    """Training takes all that lies in the bucket's folder: rows of an earlier upload must not."""
+    pipeline.prepare(config)
+    uploaded = pipeline.upload(config)
+    bucket = Path(uploaded.bucket)
+    stale = bucket / "data/train/part-00007.csv"
+    stale.write_bytes((bucket / "data/train/part-00000.csv").read_bytes())
+    with pytest.raises(PipelineError, match="data/: is no longer what upload has put there"):
+        pipeline.train(config)
+    pipeline.upload(config)
+    assert not stale.exists()
+    pipeline.train(config)

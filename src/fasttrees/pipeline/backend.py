@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -138,6 +138,9 @@ class Backend(Protocol):
 
     def upload(self, files: Sequence[Upload], progress: Progress) -> int:
         """Put files into the bucket, checked; return how many were not there before with the same bytes."""
+
+    def remove_others(self, prefix: str, keys: Collection[str], progress: Progress) -> None:
+        """Delete what earlier uploads have put below a prefix, but for `keys`; refuse what comes from elsewhere."""
 
     def find_objects(self, prefix: str) -> dict[str, int]:
         """List the keys below a prefix, in order, with their sizes in bytes."""

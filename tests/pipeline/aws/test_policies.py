@@ -18,7 +18,7 @@ from tests.pipeline.aws.calls import Source
 
 # Methods of the backend that the steps call.
 METHODS = {
-    "upload": {"create_bucket", "upload", "find_objects"},
+    "upload": {"create_bucket", "upload", "find_objects", "remove_others"},
     "train": {"train", "find_objects", "download", "upload"},
     "deploy": {"deploy", "in_service"},
     "invoke": {"invoke"},

@@ -82,7 +82,7 @@ class Aws:
             if not actions[0].startswith("s3:"):
                 statement["Resource"] = "*"
             elif "s3:DeleteObject" in actions:  # many at once: moto asks for the right on the bucket
-                statement["Resource"] = [statement["Resource"], f"arn:aws:s3:::{BUCKET}"]
+                statement["Resource"] = [*policies.as_list(statement["Resource"]), f"arn:aws:s3:::{BUCKET}"]
         return policy
 
 
@@ -112,6 +112,8 @@ def upload(backend: AwsBackend, folder: Path) -> None:
     files = [Upload(folder / name, f"data/train/{name}") for name in ("small.csv", "large.csv")]
     assert backend.upload(files, Silent()) == 2
     assert len(backend.find_objects("data/")) == 2
+    backend.remove_others("data/train/", {"data/train/small.csv"}, Silent())
+    assert list(backend.find_objects("data/")) == ["data/train/small.csv"]
 
 
 def train(backend: AwsBackend, folder: Path) -> None:

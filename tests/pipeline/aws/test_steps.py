@@ -164,3 +164,50 @@ def test_instance_that_the_service_does_not_take(config: Config) -> None:
     pipeline.prepare(config)
     with pytest.raises(PipelineError, match=r"transform\.instance_type: .*ml\.c5\.large"):
         pipeline.upload(Config.load(path))
+
+
+def test_jobs_take_no_files_of_an_earlier_upload(config: Config, s3: Any, lines: Lines) -> None:
+    """A table with fewer parts than before leaves none of them in the bucket, where jobs would take them for data."""
+    pipeline.prepare(config)
+    pipeline.upload(config)
+    for key in ("data/train/part-00001.csv", "data/test/features/part-00001.csv"):
+        s3.put_object(Key=key, Body=b"0,1,2\n", Metadata={"fasttrees-sha256": "of an upload"}, **ENCRYPTED)
+    with pytest.raises(PipelineError, match=r"data/: is no longer what upload has put there.*pipeline upload"):
+        pipeline.train(config)
+    pipeline.upload(config, lines)
+    assert f"s3://{BUCKET}/data/train/part-00001.csv: removed, for it is of an earlier upload" in lines.lines
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="data/test/features/")["Contents"]] == [
+        "data/test/features/part-00000.csv"
+    ]
+    assert pipeline.run(config).metrics["auc"] > 0.9
+
+
+def test_data_of_elsewhere_is_refused_and_stays(config: Config, s3: Any) -> None:
+    pipeline.prepare(config)
+    pipeline.upload(config)
+    s3.put_object(Key="data/train/more.csv", Body=b"0,1,2\n", **ENCRYPTED)
+    with pytest.raises(PipelineError, match=r"data/train/more\.csv: is not of this pipeline.*move it away"):
+        pipeline.upload(config)
+    assert s3.head_object(Bucket=BUCKET, Key="data/train/more.csv")["ContentLength"] == 6
+
+
+def test_two_experiments_in_one_bucket(config: Config, s3: Any, tmp_path: Path) -> None:
+    """Each trains on its own data, or not at all."""
+    text = (config.home / "pipeline.toml").read_text()
+    other = config.home / "other.toml"
+    other.write_text(
+        text.replace('experiment = "one"', 'experiment = "two"')
+        .replace('directory = "pipeline"', 'directory = "other"')
+        .replace("seed = 1", "seed = 2", 1)
+    )
+    second = Config.load(other)
+    for each in (config, second):
+        pipeline.prepare(each)
+        pipeline.upload(each)
+    with pytest.raises(PipelineError, match="is it another pipeline's, too"):
+        pipeline.train(config)
+    pipeline.train(second)
+    first = pipeline.run(config)
+    assert first.metrics["auc"] > 0.9
+    expected = (config.prepared_folder / "data/train/part-00000.csv").read_bytes()
+    assert s3.get_object(Bucket=BUCKET, Key="data/train/part-00000.csv")["Body"].read() == expected

@@ -27,6 +27,7 @@ ACTIONS = {
     "DeleteBucket": "s3:DeleteBucket",
     "DeleteLogGroup": "logs:DeleteLogGroup",
     "DeleteLogStream": "logs:DeleteLogStream",
+    "DeleteObject": "s3:DeleteObject",
     "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
     "DescribeLogGroups": "logs:DescribeLogGroups",
     "DescribeLogStreams": "logs:DescribeLogStreams",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from fasttrees.pipeline.errors import PipelineError
 from fasttrees.pipeline.progress import Progress
 from fasttrees.serving.fetch import CHECKSUMS, stored_checksums
 
-__all__ = ["delete", "fetch", "find"]
+__all__ = ["delete", "fetch", "find", "remove_others"]
 
 # Always in parts: they are asked for with the ETag, so that all are of one object.
 TRANSFER = TransferConfig(multipart_threshold=1, preferred_transfer_client="classic")
@@ -31,10 +31,31 @@ BLOCK = 1 << 20
 def find(bucket: Bucket, prefix: str) -> dict[str, int]:
     """List the keys below a prefix, in order, with their sizes in bytes."""
     found = {}
-    with explaining(f"{bucket.uri}/{prefix}", "train or transform or cleanup"):
+    with explaining(f"{bucket.uri}/{prefix}", "upload or train or transform or cleanup"):
         for page in bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=prefix):
             found.update({item["Key"]: item["Size"] for item in page.get("Contents", [])})
     return found
+
+
+def remove_others(bucket: Bucket, prefix: str, keys: Collection[str], progress: Progress) -> None:
+    """Delete objects below a prefix that are not among `keys`: those that were sent as uploads send them.
+
+    Raises
+    ------
+    PipelineError
+        For objects that come from elsewhere, which would be trained on or scored; nothing is deleted then.
+    """
+    others = [key for key in find(bucket, prefix) if key not in keys and not key.endswith("/")]
+    with explaining(f"{bucket.uri}/{prefix}", "upload"):
+        heads = {key: bucket.client.head_object(Bucket=bucket.name, Key=key) for key in others}
+        if foreign := [key for key, head in heads.items() if SHA256 not in head["Metadata"]]:
+            raise PipelineError(
+                f"{bucket.uri}/{foreign[0]}: is not of this pipeline, and jobs would take it for data, as all "
+                f"below {prefix} ({len(foreign)} such objects); move it away, and run upload again"
+            )
+        for key in others:
+            bucket.client.delete_object(Bucket=bucket.name, Key=key)
+            progress.say(f"{bucket.uri}/{key}: removed, for it is of an earlier upload")
 
 
 def fetch(bucket: Bucket, key: str, path: Path, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fasttrees.pipeline.aws.account import Account
@@ -64,6 +64,10 @@ class AwsBackend:
     def upload(self, files: Sequence[Upload], progress: Progress) -> int:
         """Put files into the bucket, checked; return how many were not there before with the same bytes."""
         return self._storage.upload(files, progress)
+
+    def remove_others(self, prefix: str, keys: Collection[str], progress: Progress) -> None:
+        """Delete what earlier uploads have put below a prefix, but for `keys`; refuse what comes from elsewhere."""
+        self._storage.remove_others(prefix, keys, progress)
 
     def find_objects(self, prefix: str) -> dict[str, int]:
         """List the keys below a prefix, in order, with their sizes in bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fasttrees._output import replacing
@@ -63,6 +63,13 @@ class Bucket:
             done += source.stat().st_size
             progress.advance("uploading", done, total, "B")
         return n_sent
+
+    def remove_others(self, prefix: str, keys: Collection[str], progress: Progress) -> None:
+        """Delete the files below a prefix that are not among `keys`: all in the folder is of uploads and jobs."""
+        for key in self.find_objects(prefix):
+            if key not in keys:
+                self.path(key).unlink()
+                progress.say(f"{self.path(key)}: removed, for it is of an earlier upload")
 
     def find_objects(self, prefix: str) -> dict[str, int]:
         """List the files."""

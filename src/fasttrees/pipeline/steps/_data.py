@@ -11,7 +11,10 @@ from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared, Uploaded
 from fasttrees.pipeline.state import Record
 
-__all__ = ["prepare", "upload"]
+__all__ = ["check_data", "prepare", "upload"]
+
+#: Jobs take all that lies below these for data.
+DATA_PREFIXES = ("data/train/", "data/validation/", "data/test/")
 
 
 def prepare(config: Config, progress: Progress | None = None) -> Prepared:
@@ -43,8 +46,7 @@ def upload(config: Config, progress: Progress | None = None) -> Uploaded:
     files = raw + [Upload(config.prepared_folder / name, name) for name in names]
 
     def there(done: Uploaded) -> bool:
-        sizes = context.backend.find_objects("data/")
-        return all(key in sizes for key in done.keys)
+        return _is_data_there(context, done)
 
     def work(record: Record) -> Uploaded:
         backend = context.backend
@@ -53,8 +55,27 @@ def upload(config: Config, progress: Progress | None = None) -> Uploaded:
             if not item.path.is_file():
                 raise PipelineError(f"{item.path}: no such file; `fasttrees pipeline prepare` reads or writes it")
         n_sent = backend.upload(files, context.progress)
+        for prefix in DATA_PREFIXES:
+            backend.remove_others(prefix, {item.key for item in files}, context.progress)
         n_bytes = sum(item.path.stat().st_size for item in files)
         context.progress.say(f"{len(files)} files in {backend.bucket_uri}, {n_bytes / 1e6:,.1f} MB; {n_sent} sent")
         return Uploaded(bucket=backend.bucket_uri, keys=[item.key for item in files], n_bytes=n_bytes, n_sent=n_sent)
 
     return context.do("upload", Uploaded, there, work)
+
+
+def check_data(context: Context) -> None:
+    """Refuse to begin a job on other data than upload has put into the bucket, such as another pipeline's."""
+    if not _is_data_there(context, context.need("upload", Uploaded)):
+        raise PipelineError(
+            f"{context.backend.bucket_uri}/data/: is no longer what upload has put there; is it another pipeline's, "
+            "too? `fasttrees pipeline upload` puts this one's there again"
+        )
+
+
+def _is_data_there(context: Context, done: Uploaded) -> bool:
+    """Tell whether the bucket has what was uploaded, by names and sizes, and jobs would find nothing else."""
+    sizes = context.backend.find_objects("data/")
+    found = {key for key in sizes if key.startswith(DATA_PREFIXES) and not key.endswith("/")}
+    wanted = set(done.keys)
+    return found <= wanted <= sizes.keys() and sum(sizes[key] for key in wanted) == done.n_bytes

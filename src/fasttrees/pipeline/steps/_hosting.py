@@ -17,6 +17,7 @@ from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Deployed, Invoked, Prepared, Trained, Transformed
 from fasttrees.pipeline.scoring import score_transform
 from fasttrees.pipeline.state import Record
+from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, run_job
 from fasttrees.reports.metrics import with_parameters
 
@@ -95,6 +96,7 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
         return Path(done.report).is_file() and Path(done.joined).is_file()
 
     def work(record: Record) -> Transformed:
+        check_data(context)
         backend = context.backend
         served = hosting(context, trained)
 

@@ -14,6 +14,7 @@ from fasttrees.pipeline.errors import ConfigError, JobFailedError
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared, Trained, Uploaded
 from fasttrees.pipeline.state import Record
+from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, run_job
 
 __all__ = ["train"]
@@ -33,6 +34,7 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
         return needed <= found and (not done.report or Path(done.report).is_file())
 
     def work(record: Record) -> Trained:
+        check_data(context)
         backend = context.backend
         channels = {"train": "data/train/"}
         if prepared.n_validation:
