@@ -60,6 +60,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("[prepare]\ntest_fraction = 0.6\nvalidation_fraction = 0.4", "expected less than 1, or no rows are left"),
         ("[pipeline]\nproject = 'two words'", "pipeline.project: expected"),
         ("[pipeline]\nproject = 'Capital'", "pipeline.project: expected"),
+        ("[pipeline]\nproject = 'a-b-c-d-e-f-g-h-i-j-k'", "pipeline.project: expected String should have at most 20"),
         ("[pipeline]\nbackend = 'cloud'", "pipeline.backend: expected 'local' or 'aws', got 'cloud'"),
         ("[pipeline]\nbackend = 'aws'", "aws.bucket: expected a value"),
         ("[aws]\nsubnets = ['subnet-1']", "aws: subnets and security_groups: expected both or none"),
@@ -84,3 +85,10 @@ def test_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "pipeline.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"pipeline\.toml"):
         Config.load(tmp_path / "pipeline.toml")
+
+
+def test_names_of_all_that_is_created_fit_into_those_of_sagemaker(tmp_path: Path) -> None:
+    """63 characters: API, CreateTrainingJob. Jobs add a digest and an attempt, models a digest."""
+    longest = "a-" * 9 + "ab"
+    config = load(tmp_path, f"[pipeline]\nproject = '{longest}'\nexperiment = '{longest}'")
+    assert len(f"{config.pipeline.project}-{config.pipeline.experiment}-12345678-1234") <= 63

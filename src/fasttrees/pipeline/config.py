@@ -33,7 +33,7 @@ __all__ = [
 
 # What SageMaker takes in names of jobs and endpoints (API, CreateTrainingJob), short enough for what is added to them.
 # Lower case: in ARNs the service writes names so, and policies, which tell cases apart, name ARNs.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){0,19}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=20)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 
