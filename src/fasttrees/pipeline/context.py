@@ -94,13 +94,18 @@ class Context:
                 return record.key if record is not None and record.status == "done" else ""
             return fingerprint(raw, config.prepare.model_dump())
         if step == "upload":
-            return fingerprint(self.key("prepare"), self.backend.bucket_uri)
+            return fingerprint(self.key("prepare"), self.backend.bucket_uri, self._aws("kms_key"))
         if step == "train":
             return fingerprint(self.key("upload"), config.train.model_dump())
         if step == "deploy":
-            return fingerprint(self.key("train"), config.deploy.model_dump())
+            around = self._aws("role", "subnets", "security_groups")
+            return fingerprint(self.key("train"), config.deploy.model_dump(), around)
         served = config.deploy.model_dump(include={"image", "environment"})
         return fingerprint(self.key("train"), served, config.transform.model_dump())
+
+    def _aws(self, *keys: str) -> dict[str, object]:
+        """Return settings of the account; nothing for other backends, which do not know them."""
+        return self.config.aws.model_dump(include=set(keys)) if self.config.pipeline.backend == "aws" else {}
 
     def is_done(self, step: str) -> bool:
         """Tell whether a step is recorded as done for the configuration and data of now."""

@@ -28,7 +28,7 @@ from fasttrees.pipeline.aws.transforming import TransformJobs
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob, TransformJob
 from tests.pipeline.aws.conftest import BUCKET, REGION, Lines
 from tests.pipeline.aws.recorder import Recorder
-from tests.pipeline.aws.scripted import configuration
+from tests.pipeline.aws.scripted import KEY, configuration
 
 ENCRYPTED = {"Bucket": BUCKET, "ServerSideEncryption": "AES256"}
 
@@ -211,3 +211,22 @@ def test_two_experiments_in_one_bucket(config: Config, s3: Any, tmp_path: Path) 
     assert first.metrics["auc"] > 0.9
     expected = (config.prepared_folder / "data/train/part-00000.csv").read_bytes()
     assert s3.get_object(Bucket=BUCKET, Key="data/train/part-00000.csv")["Body"].read() == expected
+
+
+def test_changed_settings_of_the_account(config: Config) -> None:
+    """An endpoint moves into a VPC, and data under another key, when the configuration says so."""
+    pipeline.run(config)
+    path = config.home / "pipeline.toml"
+    text = path.read_text()
+
+    def outdated(old: str, new: str) -> list[str]:
+        assert old in text
+        path.write_text(text.replace(old, new))
+        return [row["step"] for row in pipeline.status(Config.load(path)) if row["status"] == "outdated"]
+
+    assert outdated("subnets = []\nsecurity_groups = []", 'subnets = ["subnet-1"]\nsecurity_groups = ["sg-1"]') == [
+        "deploy"
+    ]
+    assert outdated("role/fasttrees", "role/other") == ["deploy"]
+    assert outdated('kms_key = ""', f'kms_key = "{KEY}"') == ["upload", "train", "deploy", "transform"]
+    assert outdated('profile = ""', 'profile = "other"') == []

@@ -62,6 +62,10 @@ def test_kms_key_of_the_configuration(s3: Any, files: list[Upload], lines: Lines
         head = s3.head_object(Bucket=BUCKET, Key=file.key)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY)
     assert storage.upload(files, lines) == 0
+    another = KEY.replace("1234abcd", "abcd1234")
+    storage = make_storage(kms_key=another)
+    assert storage.upload(files[:1], lines) == 1
+    assert s3.head_object(Bucket=BUCKET, Key=files[0].key)["SSEKMSKeyId"] == another
 
 
 def test_key_of_the_users_bucket_is_kept(

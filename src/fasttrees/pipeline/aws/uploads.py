@@ -85,15 +85,19 @@ def _send(bucket: Bucket, file: Upload, sent: Counter) -> bool:
 
 
 def _is_there(bucket: Bucket, key: str, size: int, sha256: str) -> bool:
-    """Tell whether an object has these bytes, and is encrypted."""
+    """Tell whether an object has these bytes, and is encrypted as it would be now."""
     try:
         head = bucket.client.head_object(Bucket=bucket.name, Key=key)
     except ClientError as error:
         if code_of(error) in ("404", "NoSuchKey"):
             return False
         raise
+    wanted = bucket.encryption
     found = head["ContentLength"], head["Metadata"].get(SHA256), head.get("ServerSideEncryption")
-    return found == (size, sha256, bucket.encryption["ServerSideEncryption"])
+    if found != (size, sha256, wanted["ServerSideEncryption"]):
+        return False
+    key_arn = wanted.get("SSEKMSKeyId", "")
+    return ":key/" not in key_arn or head.get("SSEKMSKeyId") == key_arn  # S3 names no aliases
 
 
 def _abort(bucket: Bucket, key: str, upload_id: str) -> None:
