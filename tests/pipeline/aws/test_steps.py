@@ -230,3 +230,50 @@ def test_changed_settings_of_the_account(config: Config) -> None:
     assert outdated("role/fasttrees", "role/other") == ["deploy"]
     assert outdated('kms_key = ""', f'kms_key = "{KEY}"') == ["upload", "train", "deploy", "transform"]
     assert outdated('profile = ""', 'profile = "other"') == []
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "answer", "metric"),
+    [
+        ({"objective": "binary:logistic"}, "0.25\n", "auc"),
+        ({"predictor_type": "binary_classifier"}, '{"score": 0.25, "predicted_label": 0}\n', "auc"),
+        ({"objective": "multi:softprob", "num_class": 2}, "[0.75, 0.25]\n", "log_loss"),
+        ({"objective": "reg:squarederror"}, "0.25\n", "rmse"),
+        ({"objective": "reg:tweedie", "tweedie_variance_power": 1.2}, "0.25\n", "tweedie_deviance"),
+        ({"num_round": 3}, "0.25\n", "rmse"),
+        ({"objective": "binary:logitraw"}, "-1.5\n", None),
+    ],
+)
+def test_answers_of_other_images_are_judged_by_their_own_objective(
+    config: Config,
+    s3: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    hyperparameters: dict[str, Any],
+    answer: str,
+    metric: str | None,
+) -> None:
+    """Of a target of numbers 0 and 1, which alone suggests a regression."""
+    raw = config.home / "raw.csv"
+    raw.write_text(raw.read_text().replace("yes", "1").replace("no", "0"))
+    train = config.train.model_copy(update={"serving_image_is_own": True, "hyperparameters": hyperparameters})
+    other = config.model_copy(update={"train": train})
+
+    def write_artefact(self: TrainingJobs, job: TrainingJob, progress: Any) -> JobOutcome:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as members:
+            members.addfile(tarfile.TarInfo("xgboost-model"), io.BytesIO())
+        s3.put_object(Key=f"{job.output_prefix}/{job.name}/output/model.tar.gz", Body=archive.getvalue(), **ENCRYPTED)
+        return JobOutcome(1.0)
+
+    def write_answers(self: TransformJobs, job: TransformJob, progress: Any) -> JobOutcome:
+        keys, rows = read_rows(s3, job.input_prefix)
+        target = job.output_prefix + keys[0].removeprefix(job.input_prefix) + ".out"
+        s3.put_object(Key=target, Body=answer.encode() * len(rows), **ENCRYPTED)
+        return JobOutcome(1.0)
+
+    monkeypatch.setattr(TrainingJobs, "train", write_artefact)
+    monkeypatch.setattr(TransformJobs, "transform", write_answers)
+    for step in (pipeline.prepare, pipeline.upload, pipeline.train):
+        step(other)
+    metrics = pipeline.transform(other).metrics
+    assert metric in metrics if metric else not metrics

@@ -145,10 +145,14 @@ def _output_prefix(job: str) -> str:
 
 
 def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:
-    """Say by which objective answers are to be judged: the model's own, or what the target suggests."""
+    """Say by which objective answers are to be judged: the model's own, the job's, or what the target suggests."""
     if trained.model_uri:
         model = fasttrees.load(context.config.folder / "reports" / trained.job / MODEL_NAME)
         return with_parameters(model.objective or "", model.parameters)
+    given = context.config.train.hyperparameters  # XGBoost's objective, the linear learner's predictor_type
+    if name := given.get("objective", given.get("predictor_type")):
+        power = "tweedie_variance_power"
+        return f"{name} {power}:{given[power]}" if power in given else str(name)
     return {0: "regression", 2: "binary"}.get(prepared.n_classes, f"multiclass num_class:{prepared.n_classes}")
 
 
