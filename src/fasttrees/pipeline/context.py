@@ -130,10 +130,22 @@ class Context:
         if earlier is not None and there(earlier):
             self.progress.say(f"{step}: done before, nothing has changed")
             return earlier
+        self._tell_of_left_job(step, key)
         with self._alone(), self.state(step).recording(step, key) as record:
             result = work(record)
             record.result = result.model_dump()
         return result
+
+    def _tell_of_left_job(self, step: str, key: str) -> None:
+        """Say that a job may cost money that nobody waits for: of a step that did not end, before a change."""
+        record = self.state(step).find(step)
+        if record is None or record.status == "done" or record.key == key or step not in ("train", "transform"):
+            return
+        if self.backend.region:
+            self.progress.say(
+                f"{step}: did not end with the configuration or data of before; a job that it began may still run and "
+                "cost money: `fasttrees pipeline cleanup --dry-run` lists it"
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

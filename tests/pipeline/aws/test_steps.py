@@ -277,3 +277,24 @@ def test_answers_of_other_images_are_judged_by_their_own_objective(
         step(other)
     metrics = pipeline.transform(other).metrics
     assert metric in metrics if metric else not metrics
+
+
+def test_job_of_another_configuration_is_not_left_unsaid(
+    config: Config, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> JobOutcome:
+        raise KeyboardInterrupt
+
+    pipeline.prepare(config)
+    pipeline.upload(config)
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingJobs, "train", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train(config)
+    parameters = {"objective": "binary", "num_iterations": 7}
+    other = config.model_copy(update={"train": config.train.model_copy(update={"hyperparameters": parameters})})
+    pipeline.train(other, lines)
+    assert "a job that it began may still run and cost money" in lines.lines[0]
+    lines.lines.clear()
+    pipeline.train(config, lines)  # the other one has ended
+    assert "may still run" not in "".join(lines.lines)
