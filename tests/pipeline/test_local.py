@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,6 +236,14 @@ def test_threshold_reaches_the_endpoint(config: Config) -> None:
     scored = pipeline.run(labels)
     assert pipeline.invoke(labels).answer in ("0", "1")
     assert "accuracy" in scored.metrics
+
+
+def test_a_bucket_that_is_gone_is_filled_again(config: Config) -> None:
+    first = pipeline.run(config)
+    shutil.rmtree(config.folder / "bucket")
+    again = pipeline.run(config)
+    assert again.metrics == first.metrics
+    assert Path(pipeline.train(config).model_uri).is_file()
 
 
 def test_own_sample(done: Config) -> None:

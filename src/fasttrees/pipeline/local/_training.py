@@ -49,7 +49,7 @@ class TrainingJobs:
         home = self._folder / job.name
         if (home / OUTCOME).is_file():
             outcome = json.loads((home / OUTCOME).read_text())
-            return JobOutcome(outcome["seconds"], outcome["metrics"])
+            return JobOutcome(outcome["seconds"], outcome["metrics"], earlier=True)
         shutil.rmtree(home, ignore_errors=True)  # of a run that was interrupted
         root = home / "ml"
         self._provide(job, root)
