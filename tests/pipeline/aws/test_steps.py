@@ -157,6 +157,18 @@ def test_command_shows_costs_and_asks(config: Config, capsys: pytest.CaptureFixt
     assert main(["pipeline", "cleanup", "--config", path, "--all", "--yes", "--quiet"]) == 0
 
 
+def test_what_is_gone_costs_again(config: Config, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline.run(config)
+    assert not pipeline.find_costs(config)
+    pipeline.cleanup(config)
+    assert [line.step for line in pipeline.find_costs(config)] == ["deploy"]
+    assert main(["pipeline", "deploy", "--config", str(config.home / "pipeline.toml")]) == 1
+    assert "go on? nobody is there to answer" in capsys.readouterr().err
+    s3.delete_object(Bucket=BUCKET, Key=config.model_key)
+    assert [line.step for line in pipeline.find_costs(config)] == ["train", "deploy"]
+    pipeline.cleanup(config, everything=True)
+
+
 def test_instance_that_the_service_does_not_take(config: Config) -> None:
     path = config.home / "pipeline.toml"
     before, section, after = path.read_text().partition("[transform]")

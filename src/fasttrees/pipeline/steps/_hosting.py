@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import fasttrees
@@ -21,7 +22,7 @@ from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, run_job
 from fasttrees.reports.metrics import with_parameters
 
-__all__ = ["deploy", "invoke", "transform"]
+__all__ = ["deploy", "invoke", "is_deployed", "is_transformed", "transform"]
 
 FEATURES_PREFIX = "data/test/features/"
 
@@ -31,15 +32,17 @@ def deploy(config: Config, progress: Progress | None = None) -> Deployed:
     context = Context(config, progress)
     trained = context.need("train", Trained)
 
-    def there(done: Deployed) -> bool:
-        return context.backend.in_service(done.endpoint)
-
     def work(record: Record) -> Deployed:
         location = context.backend.deploy(hosting(context, trained), context.progress)
         context.progress.say(f"endpoint {context.name} is in service: {location}")
         return Deployed(endpoint=context.name, location=location)
 
-    return context.do("deploy", Deployed, there, work)
+    return context.do("deploy", Deployed, partial(is_deployed, context), work)
+
+
+def is_deployed(context: Context, done: Deployed) -> bool:
+    """Tell whether an endpoint answers."""
+    return context.backend.in_service(done.endpoint)
 
 
 def invoke(
@@ -92,9 +95,6 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
     prepared = context.need("prepare", Prepared)
     trained = context.need("train", Trained)
 
-    def there(done: Transformed) -> bool:
-        return Path(done.report).is_file() and Path(done.joined).is_file()
-
     def work(record: Record) -> Transformed:
         check_data(context)
         backend = context.backend
@@ -137,7 +137,12 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
             seconds=outcome.seconds,
         )
 
-    return context.do("transform", Transformed, there, work)
+    return context.do("transform", Transformed, partial(is_transformed, context), work)
+
+
+def is_transformed(context: Context, done: Transformed) -> bool:
+    """Tell whether what a transform has brought still lies on this machine."""
+    return Path(done.report).is_file() and Path(done.joined).is_file()
 
 
 def _output_prefix(job: str) -> str:

@@ -19,8 +19,8 @@ from fasttrees.pipeline.results import (
     Uploaded,
 )
 from fasttrees.pipeline.steps._data import prepare, upload
-from fasttrees.pipeline.steps._hosting import deploy, invoke, transform
-from fasttrees.pipeline.steps._training import train
+from fasttrees.pipeline.steps._hosting import deploy, invoke, is_deployed, is_transformed, transform
+from fasttrees.pipeline.steps._training import is_trained, train
 
 __all__ = ["cleanup", "find_costs", "find_resources", "run", "status"]
 
@@ -45,10 +45,20 @@ def run(config: Config, progress: Progress | None = None) -> Transformed:
 
 
 def find_costs(config: Config, steps: Sequence[str] = ("train", "deploy", "transform")) -> list[CostLine]:
-    """Say what steps cost that are not done; nothing for the local backend."""
+    """Say what steps cost that will be done: not done yet, or what they made is gone; nothing for "local"."""
     context = Context(config)
     lines = estimate(config, load_prices(config), context.backend.region)
-    return [line for line in lines if line.step in steps and not context.is_done(line.step)]
+    return [line for line in lines if line.step in steps and not _is_there(context, line.step)]
+
+
+def _is_there(context: Context, step: str) -> bool:
+    """Tell whether a step that costs would find nothing to do."""
+    key = context.key(step)
+    if step == "train":
+        return (trained := context.find(step, Trained, key)) is not None and is_trained(context, trained)
+    if step == "deploy":
+        return (deployed := context.find(step, Deployed, key)) is not None and is_deployed(context, deployed)
+    return (scored := context.find(step, Transformed, key)) is not None and is_transformed(context, scored)
 
 
 def status(config: Config) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import fasttrees
@@ -17,7 +18,7 @@ from fasttrees.pipeline.state import Record
 from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, run_job
 
-__all__ = ["train"]
+__all__ = ["is_trained", "train"]
 
 REPORT_NAME = "report.html"
 
@@ -27,11 +28,6 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
     context = Context(config, progress)
     prepared = context.need("prepare", Prepared)
     context.need("upload", Uploaded)
-
-    def there(done: Trained) -> bool:
-        needed = {artifact_key(done.job)} | ({config.model_key} if done.model_uri else set())
-        found = {key for prefix in needed for key in context.backend.find_objects(prefix)}
-        return needed <= found and (not done.report or Path(done.report).is_file())
 
     def work(record: Record) -> Trained:
         check_data(context)
@@ -67,7 +63,14 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
             seconds=outcome.seconds,
         )
 
-    return context.do("train", Trained, there, work)
+    return context.do("train", Trained, partial(is_trained, context), work)
+
+
+def is_trained(context: Context, done: Trained) -> bool:
+    """Tell whether what a training job has written still exists."""
+    needed = {artifact_key(done.job)} | ({context.config.model_key} if done.model_uri else set())
+    found = {key for prefix in needed for key in context.backend.find_objects(prefix)}
+    return needed <= found and (not done.report or Path(done.report).is_file())
 
 
 def _hyperparameters(config: Config, prepared: Prepared) -> dict[str, str]:
