@@ -21,7 +21,7 @@ import fasttrees
 from fasttrees import pipeline
 from fasttrees.cli import main
 from fasttrees.pipeline import Config, JobFailedError, PipelineError
-from fasttrees.pipeline.aws import service
+from fasttrees.pipeline.aws import AwsBackend, service
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.training import TrainingJobs
 from fasttrees.pipeline.aws.transforming import TransformJobs
@@ -155,6 +155,18 @@ def test_command_shows_costs_and_asks(config: Config, capsys: pytest.CaptureFixt
     assert main(["pipeline", "train", "--config", path]) == 0  # done, so nothing is asked
     assert "done before" in capsys.readouterr().err
     assert main(["pipeline", "cleanup", "--config", path, "--all", "--yes", "--quiet"]) == 0
+
+
+def test_bucket_that_is_gone_is_filled_again(config: Config, s3: Any, lines: Lines) -> None:
+    first = pipeline.run(config)
+    backend = AwsBackend(config)
+    for resource in backend.find_resources(everything=True)[0]:
+        if resource.kind in ("objects", "bucket"):
+            backend.delete(resource, lines)
+    assert [line.step for line in pipeline.find_costs(config)] == ["train"]
+    assert pipeline.run(config).metrics == first.metrics
+    assert config.model_key in {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    pipeline.cleanup(config, everything=True)
 
 
 def test_what_is_gone_costs_again(config: Config, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
 from fasttrees.pipeline.progress import Progress
 
-__all__ = ["Bucket"]
+__all__ = ["Bucket", "none_if"]
 
 FIRST_REGION = "us-east-1"  # takes no location constraint, not even its own name: API, CreateBucket
 BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
@@ -116,14 +116,14 @@ class Bucket:
 
     def is_own(self) -> bool:
         """Tell whether the bucket has the tags of this project and experiment; one that does not exist has none."""
-        with explaining(self.uri, "upload or cleanup"), _none_if("NoSuchBucket"):
+        with explaining(self.uri, "upload or cleanup"), none_if("NoSuchBucket"):
             return are_own(self._tags(), self._config)
         return False
 
     def delete(self) -> None:
         """Delete the empty bucket, if it is the pipeline's own; no error if it is gone."""
         if self.is_own():
-            with explaining(self.uri, "cleanup"), _none_if("NoSuchBucket"):
+            with explaining(self.uri, "cleanup"), none_if("NoSuchBucket"):
                 self.client.delete_bucket(Bucket=self.name)
         elif self.exists():
             raise PipelineError(f"{self.uri}: has not the tags of this pipeline, so it is not deleted")
@@ -191,23 +191,23 @@ class Bucket:
             yield "policy (TLS only)", lambda: client.put_bucket_policy(Bucket=name, Policy=text)
 
     def _tags(self) -> list[dict[str, str]]:
-        with _none_if("NoSuchTagSet"):
+        with none_if("NoSuchTagSet"):
             return list(self.client.get_bucket_tagging(Bucket=self.name)["TagSet"])
         return []
 
     def _public_access(self) -> dict[str, bool]:
-        with _none_if("NoSuchPublicAccessBlockConfiguration"):
+        with none_if("NoSuchPublicAccessBlockConfiguration"):
             return dict(self.client.get_public_access_block(Bucket=self.name)["PublicAccessBlockConfiguration"])
         return {}
 
     def _ownership(self) -> str:
-        with _none_if("OwnershipControlsNotFoundError"):
+        with none_if("OwnershipControlsNotFoundError"):
             rules = self.client.get_bucket_ownership_controls(Bucket=self.name)["OwnershipControls"]["Rules"]
             return str(rules[0]["ObjectOwnership"])
         return ""
 
     def _default_encryption(self) -> dict[str, Any]:
-        with _none_if("ServerSideEncryptionConfigurationNotFoundError"):
+        with none_if("ServerSideEncryptionConfigurationNotFoundError"):
             answer = self.client.get_bucket_encryption(Bucket=self.name)
             rule = answer["ServerSideEncryptionConfiguration"]["Rules"][0]
             default = rule["ApplyServerSideEncryptionByDefault"]
@@ -224,7 +224,7 @@ class Bucket:
         return {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
 
     def _policy(self) -> dict[str, Any]:
-        with _none_if("NoSuchBucketPolicy"):
+        with none_if("NoSuchBucketPolicy"):
             return dict(json.loads(self.client.get_bucket_policy(Bucket=self.name)["Policy"]))
         return {"Version": "2012-10-17", "Statement": []}
 
@@ -241,7 +241,7 @@ class Bucket:
 
 
 @contextmanager
-def _none_if(code: str) -> Iterator[None]:
+def none_if(code: str) -> Iterator[None]:
     """Leave the block if the service answers with this code: there is none of what was asked for."""
     try:
         yield

@@ -11,7 +11,7 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from fasttrees._output import replacing
-from fasttrees.pipeline.aws.bucket import Bucket
+from fasttrees.pipeline.aws.bucket import Bucket, none_if
 from fasttrees.pipeline.aws.counting import Counter
 from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.uploads import SHA256, stop_unfinished
@@ -29,9 +29,9 @@ BLOCK = 1 << 20
 
 
 def find(bucket: Bucket, prefix: str) -> dict[str, int]:
-    """List the keys below a prefix, in order, with their sizes in bytes."""
-    found = {}
-    with explaining(f"{bucket.uri}/{prefix}", "upload or train or transform or cleanup"):
+    """List the keys below a prefix, in order, with their sizes in bytes; a bucket that is gone has none."""
+    found: dict[str, int] = {}
+    with explaining(f"{bucket.uri}/{prefix}", "upload or train or transform or cleanup"), none_if("NoSuchBucket"):
         for page in bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=prefix):
             found.update({item["Key"]: item["Size"] for item in page.get("Contents", [])})
     return found
