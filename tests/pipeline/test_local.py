@@ -263,7 +263,7 @@ def test_cleanup_leaves_nothing_but_reports(tmp_path: Path) -> None:
     config = configure(tmp_path)
     pipeline.run(config)
     found, kept = pipeline.find_resources(config, everything=True)
-    assert {resource.kind for resource in found} == {"endpoint", "training-job", "objects", "bucket"}
+    assert {resource.kind for resource in found} == {"endpoint", "training-job", "objects", "bucket", "prepared"}
     assert not kept
     refused = pipeline.cleanup(config, everything=True, confirm=lambda found, kept: False)
     assert not refused.deleted
@@ -272,8 +272,12 @@ def test_cleanup_leaves_nothing_but_reports(tmp_path: Path) -> None:
     pipeline.cleanup(config)
     assert (config.folder / "bucket").is_dir()
     assert not pipeline.find_resources(config)[0]
-    with pytest.raises(PipelineError, match="endpoint shop-first does not exist"):
+    with pytest.raises(PipelineError, match="step deploy is not done"):
         pipeline.invoke(config)
+    assert {row["step"]: row["status"] for row in pipeline.status(config)} == {
+        **dict.fromkeys(("prepare", "upload", "train", "transform"), "done"),
+        "deploy": "missing",
+    }
 
     pipeline.cleanup(config, everything=True)
     left = {path.relative_to(tmp_path / "work").parts[:2] for path in (tmp_path / "work").rglob("*") if path.is_file()}
@@ -287,6 +291,8 @@ def test_one_command_at_a_time(config: Config) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(PipelineError, match="another command is at work there"):
             pipeline.prepare(config)
+        with pytest.raises(PipelineError, match="another command is at work there"):
+            pipeline.cleanup(config)
     assert pipeline.prepare(config).n_test
 
 
@@ -328,8 +334,12 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert main(["pipeline", "cleanup", "--all", "--dry-run"]) == 0
     assert "bucket" in capsys.readouterr().err
     assert "nobody is there to answer" in run("cleanup", "--all", status=1)
-    assert "deleted 4" in run("cleanup", "--all", "--yes")
+    assert "deleted 5" in run("cleanup", "--all", "--yes")
     assert "missing" in run("status")
+    run("prepare")
+    assert "deleted 1" in run("cleanup", "--all", "--yes")
+    assert not Path("pipeline/prepared").exists()
+    assert not [line for line in run("status").splitlines() if "missing" not in line]
 
 
 def test_fewer_parts_than_before(config: Config) -> None:

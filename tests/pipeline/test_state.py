@@ -61,9 +61,14 @@ def test_damage_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_forgetting(tmp_path: Path) -> None:
-    with State(tmp_path).recording("train", "key"):
-        pass
+    for step in ("train", "deploy"):
+        with State(tmp_path).recording(step, "key"):
+            pass
     state = State(tmp_path)
+    state.forget("deploy")
+    state.forget("deploy")
+    assert State(tmp_path).find("deploy") is None
+    assert State(tmp_path).find("train") is not None
     state.forget()
     assert state.find("train") is None
     assert State(tmp_path).find("train") is None

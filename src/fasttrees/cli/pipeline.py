@@ -101,9 +101,9 @@ def _cleanup(args: argparse.Namespace) -> None:
     def confirm(found: list[Resource], kept: list[Resource]) -> bool:
         _list("to delete", found)
         _list("kept", kept)
-        if args.dry_run or not found:
+        if args.dry_run:
             return False
-        return args.yes or _ask("delete these?")
+        return not found or args.yes or _ask("delete these?")
 
     with _Display(args.quiet) as progress:
         result = pipeline.cleanup(config, progress, everything=args.all, confirm=confirm)

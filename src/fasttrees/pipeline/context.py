@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -131,7 +130,7 @@ class Context:
             self.progress.say(f"{step}: done before, nothing has changed")
             return earlier
         self._tell_of_left_job(step, key)
-        with self._alone(), self.state(step).recording(step, key) as record:
+        with self.alone(), self.state(step).recording(step, key) as record:
             result = work(record)
             record.result = result.model_dump()
         return result
@@ -148,7 +147,7 @@ class Context:
             )
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Keep other commands from the same folder meanwhile; the lock goes with the process, however it ends."""
         self.config.directory.mkdir(parents=True, exist_ok=True)
         with open(self.config.directory / ".lock", "w") as file:
@@ -156,13 +155,15 @@ class Context:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise PipelineError(
-                    f"{self.config.directory}: another command is at work there; wait for it"
+                    f"{self.config.directory}: another command is at work there; wait for it, or end it"
                 ) from error
             yield
 
-    def forget(self) -> None:
-        """Forget what was done, and remove what prepare made."""
-        self.state("train").forget()
+    def forget(self, everything: bool) -> None:
+        """Forget the endpoint, or all that was done."""
+        if not everything:
+            self.state("deploy").forget("deploy")
+            return
+        self.state("deploy").forget()
         self.state("prepare").forget()
-        shutil.rmtree(self.config.prepared_folder, ignore_errors=True)
         (self.config.directory / ".lock").unlink(missing_ok=True)

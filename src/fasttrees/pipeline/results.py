@@ -215,7 +215,8 @@ class Resource(Result):
     ----------
     kind : str
         ``endpoint``, ``endpoint-config``, ``model``, ``training-job``, ``transform-job``, ``objects``, ``bucket``,
-        ``log-stream``, ``log-group``; local: ``endpoint``, ``objects``, ``bucket``.
+        ``log-stream``, ``log-group``; local: ``endpoint``, ``training-job``, ``objects``, ``bucket``; with both,
+        ``prepared``.
     name : str
     detail : str
         What else people want to know: its state, how many objects.

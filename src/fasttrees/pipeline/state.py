@@ -108,13 +108,20 @@ class State:
         record.status, record.ended = "done", _now()
         self._put(step, record)
 
-    def forget(self) -> None:
-        """Forget all steps."""
+    def forget(self, step: str = "") -> None:
+        """Forget a step, or all of them."""
+        if step:
+            if self._states.steps.pop(step, None) is not None:
+                self._write()
+            return
         self._states = States()
         self.path.unlink(missing_ok=True)
 
     def _put(self, step: str, record: Record) -> None:
         self._states.steps[step] = record
+        self._write()
+
+    def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as file:
             file.write(self._states.model_dump_json(indent=1).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 
 from fasttrees.pipeline.config import Config
@@ -24,6 +25,7 @@ from fasttrees.pipeline.steps._training import is_trained, train
 
 __all__ = ["cleanup", "find_costs", "find_resources", "run", "status"]
 
+PREPARED = "prepared"  # kind of the folder that prepare writes, whatever the backend
 #: What each recorded step returns.
 RESULTS: dict[str, type[Result]] = {
     "prepare": Prepared,
@@ -88,7 +90,10 @@ def find_resources(config: Config, everything: bool = False) -> tuple[list[Resou
     everything : bool, default False
         The bucket with its objects and what prepare has made, too.
     """
-    return Context(config).backend.find_resources(everything)
+    found, kept = Context(config).backend.find_resources(everything)
+    if everything and config.prepared_folder.is_dir():
+        found.append(Resource(kind=PREPARED, name=str(config.prepared_folder)))
+    return found, kept
 
 
 def cleanup(
@@ -110,12 +115,15 @@ def cleanup(
         Asked once, with what would be deleted and what is left; False: nothing is.
     """
     context = Context(config, progress)
-    found, kept = context.backend.find_resources(everything)
+    found, kept = find_resources(config, everything)
     if not confirm(found, kept):
         return CleanedUp(deleted=[], kept=found + kept)
-    for resource in found:
-        context.progress.say(f"deleting {resource.kind} {resource.name}")
-        context.backend.delete(resource, context.progress)
-    if everything:
-        context.forget()
+    with context.alone():
+        for resource in found:
+            context.progress.say(f"deleting {resource.kind} {resource.name}")
+            if resource.kind == PREPARED:
+                shutil.rmtree(resource.name)
+            else:
+                context.backend.delete(resource, context.progress)
+        context.forget(everything)
     return CleanedUp(deleted=found, kept=kept)
