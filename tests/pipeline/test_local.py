@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import shutil
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +15,15 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import psutil
 import pytest
 
 import fasttrees
 from fasttrees import pipeline
 from fasttrees.cli import main
 from fasttrees.pipeline import Config, JobFailedError, PipelineError
+from fasttrees.pipeline.backend import TrainingJob
+from fasttrees.pipeline.local import LocalBackend
 
 N_ROWS = 600
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -244,6 +249,51 @@ def test_a_bucket_that_is_gone_is_filled_again(config: Config) -> None:
     again = pipeline.run(config)
     assert again.metrics == first.metrics
     assert Path(pipeline.train(config).model_uri).is_file()
+
+
+# Stands for docker: a container that goes on when its client was killed.
+DOCKER = """#!{python}
+import sys
+from pathlib import Path
+with open("{log}", "a") as log:
+    print(*sys.argv[1:], file=log)
+if sys.argv[1] == "run":
+    Path(sys.argv[sys.argv.index("--cidfile") + 1]).write_text("c0ffee")
+    sys.exit(137)
+"""
+
+
+def test_container_of_an_interrupted_job_is_removed(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(python=sys.executable, log=log))
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    backend = LocalBackend(config)
+    pipeline.prepare(config)
+    pipeline.upload(config)
+    job = TrainingJob("job", "train:1", {}, {"train": "data/train/"}, "model/output")
+    for _ in range(2):
+        with pytest.raises(JobFailedError, match="status 137"):
+            backend.train(job, Lines())
+    commands = [line.split()[0] for line in log.read_text().splitlines()]
+    assert commands == ["run", "rm", "run"]
+    pipeline.cleanup(config)
+    assert log.read_text().splitlines()[-1] == "rm --force c0ffee"
+    assert not (config.folder / "jobs" / "job").exists()
+
+
+def test_server_that_has_ended(config: Config) -> None:
+    pipeline.run(config)
+    record = json.loads((config.folder / "endpoints" / "shop-first.json").read_text())
+    process = psutil.Process(record["pid"])
+    process.kill()
+    process.wait()
+    with pytest.raises(PipelineError, match=r"does not answer .*; `fasttrees pipeline deploy` starts it again"):
+        pipeline.invoke(config)
 
 
 def test_own_sample(done: Config) -> None:

@@ -105,7 +105,10 @@ class Endpoints:
                 message = error.read().decode("utf-8", "backslashreplace").strip()
             raise PipelineError(f"endpoint {name} answered {error.code}: {message}") from error
         except OSError as error:
-            raise PipelineError(f"endpoint {name} does not answer at {record['url']}: {error}") from error
+            raise PipelineError(
+                f"endpoint {name} does not answer at {record['url']}: {error}; "
+                "`fasttrees pipeline deploy` starts it again"
+            ) from error
 
     def find(self) -> list[Resource]:
         """List the servers."""

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from fasttrees._output import replacing
@@ -24,6 +25,7 @@ from fasttrees.training import METRIC_DEFINITIONS
 __all__ = ["TrainingJobs"]
 
 OUTCOME = "outcome.json"
+CONTAINER = "container"  # Docker writes its id there
 LAST_LINES = 5  # of the log, shown when a job fails
 MAX_REASON = 1024  # characters of the failure file that the service keeps
 
@@ -50,7 +52,7 @@ class TrainingJobs:
         if (home / OUTCOME).is_file():
             outcome = json.loads((home / OUTCOME).read_text())
             return JobOutcome(outcome["seconds"], outcome["metrics"], earlier=True)
-        shutil.rmtree(home, ignore_errors=True)  # of a run that was interrupted
+        self.delete(job.name)  # of a run that was interrupted
         root = home / "ml"
         self._provide(job, root)
         started = time.monotonic()
@@ -79,8 +81,13 @@ class TrainingJobs:
         return [Resource(kind="training-job", name=name, detail="its working folder") for name in names]
 
     def delete(self, name: str) -> None:
-        """Delete what a job left; its artefact is in the bucket."""
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        """Delete what a job left, its container if that still runs; its artefact is in the bucket."""
+        home = self._folder / name
+        if (home / CONTAINER).is_file() and not (home / OUTCOME).is_file():
+            command = ["docker", "rm", "--force", (home / CONTAINER).read_text()]
+            subprocess.run(command, capture_output=True, check=False)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(home)
 
     def _provide(self, job: TrainingJob, root: Path) -> None:
         """Lay out what a job finds: configuration and the channels' files."""
@@ -120,7 +127,8 @@ class TrainingJobs:
             return [sys.executable, "-m", "fasttrees.training", "--root", str(root), "train"]
         network = ["--network", self._network] if self._network else []
         mount = f"type=bind,source={root.absolute()},target=/opt/ml"
-        return ["docker", "run", "--rm", "--name", job.name, *network, "--mount", mount, job.image, "train"]
+        own = ["--name", job.name, "--cidfile", str(root.parent / CONTAINER)]
+        return ["docker", "run", "--rm", *own, *network, "--mount", mount, job.image, "train"]
 
     def _follow(self, job: TrainingJob, command: list[str], root: Path, progress: Progress) -> dict[str, float]:
         """Run the job and show its log; return its metrics, read from the log as the service does."""
