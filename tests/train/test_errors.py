@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,14 @@ def test_difference_from_lightgbm_is_a_failure(
     assert run_training(make_job(tmp_path)) == 1
     assert list((tmp_path / "model").iterdir()) == []
     assert "error: row 8 of validation: fasttrees predicts " in capfd.readouterr().err
+
+
+def test_without_lightgbm(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fasttrees.training.boosting", None)
+    assert run_training(make_job(tmp_path)) == 1
+    captured = capfd.readouterr()
+    assert "Traceback" not in captured.out
+    assert captured.err.endswith("training needs pip install 'fasttrees-lightgbm[train]'\n")
 
 
 def test_bug_is_a_line_and_a_traceback_in_the_log(

@@ -40,6 +40,8 @@ def run_training(root: Path, stopping: Stopping = lambda: False) -> int:
         _train(contract, stopping)
     except (FastTreesError, OSError, MemoryError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
+    except ModuleNotFoundError as error:
+        message = f"{error}; training needs pip install 'fasttrees-lightgbm[train]'"
     except Exception as error:  # a bug: people see one line, the log has the rest
         traceback.print_exc(file=sys.stdout)
         message = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
