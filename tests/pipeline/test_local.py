@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -344,6 +345,18 @@ def test_one_command_at_a_time(config: Config) -> None:
         with pytest.raises(PipelineError, match="another command is at work there"):
             pipeline.cleanup(config)
     assert pipeline.prepare(config).n_test
+
+
+def test_full_disk_is_named_with_its_step(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    pipeline.prepare(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfileobj", fill)
+        with pytest.raises(PipelineError, match=r"step upload: .*work: No space left on device; once that is mended"):
+            pipeline.upload(config)
+    assert pipeline.upload(config).keys
 
 
 def test_a_folder_of_the_users_is_no_bucket(config: Config) -> None:

@@ -131,7 +131,12 @@ class Context:
             return earlier
         self._tell_of_left_job(step, key)
         with self.alone(), self.state(step).recording(step, key) as record:
-            result = work(record)
+            try:
+                result = work(record)
+            except OSError as error:  # such as a full disk, of which the system says no more
+                place = error.filename or self.config.directory
+                reason = error.strerror or error
+                raise PipelineError(f"step {step}: {place}: {reason}; once that is mended, run it again") from error
             record.result = result.model_dump()
         return result
 
