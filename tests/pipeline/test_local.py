@@ -370,6 +370,21 @@ def test_a_folder_of_the_users_is_no_bucket(config: Config) -> None:
     assert mine.read_text() == "mine"
 
 
+def test_data_of_the_user_is_not_what_prepare_wrote(config: Config) -> None:
+    mine = config.prepared_folder / "data" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(PipelineError, match=r"data: prepare has not written this, so it is not replaced"):
+        pipeline.prepare(config)
+    assert not pipeline.cleanup(config, everything=True).deleted
+    assert mine.read_text() == "mine"
+    mine.rename(config.prepared_folder / "mine.txt")
+    mine.parent.rmdir()
+    pipeline.prepare(config)
+    assert [item.kind for item in pipeline.cleanup(config, everything=True).deleted] == ["prepared"]
+    assert [path.name for path in config.prepared_folder.iterdir()] == ["mine.txt"]
+
+
 def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     write_raw(tmp_path / "raw.csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,14 @@ from fasttrees.pipeline.preparation.split import SIDES, TEST, TRAIN, VALIDATION
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared
 
-__all__ = ["prepare_table"]
+__all__ = ["is_prepared", "prepare_table", "remove_prepared"]
 
 SCHEMA = "data/schema.json"
 SAMPLES = "data/test/samples.json"
 FOLDERS = ("data/train", "data/validation", "data/test/labelled")
 FEATURES = "data/test/features"
 N_SAMPLES = 20
+NAMES = ("data", ".data.old", ".data.part")  # what is written to the folder; the last two are there for a while
 
 
 def prepare_table(raw: Sequence[Path], settings: PrepareSettings, folder: Path, progress: Progress) -> Prepared:
@@ -81,7 +82,9 @@ def prepare_table(raw: Sequence[Path], settings: PrepareSettings, folder: Path, 
 @contextmanager
 def _replacing_data(folder: Path) -> Iterator[Path]:
     """Give a folder whose ``data`` takes the place of that in `folder` when the block ends well."""
-    data, old, part = folder / "data", folder / ".data.old", folder / ".data.part"
+    data, old, part = (folder / name for name in NAMES)
+    if data.exists() and not _is_own(folder):
+        raise ConfigError(f"{data}: prepare has not written this, so it is not replaced; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     if old.exists() and not data.exists():  # a run was ended between the two renames below
         old.rename(data)
@@ -96,6 +99,25 @@ def _replacing_data(folder: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    """Tell whether ``data`` is from here, even if some of its files were deleted since."""
+    return any((folder / name).exists() for name in (SCHEMA, SAMPLES, FEATURES, FOLDERS[TEST]))
+
+
+def is_prepared(folder: Path) -> bool:
+    """Tell whether a folder holds what :func:`prepare_table` has written, or an interrupted run of it has left."""
+    return _is_own(folder) or any((folder / name).is_dir() for name in NAMES[1:])
+
+
+def remove_prepared(folder: Path) -> None:
+    """Delete what :func:`prepare_table` has written, and the folder if nothing else is in it."""
+    for name in NAMES if _is_own(folder) else NAMES[1:]:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder / name)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _write(blocks: Iterator[Encoded], schema: Schema, settings: PrepareSettings, part: Path) -> Prepared:

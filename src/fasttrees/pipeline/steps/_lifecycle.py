@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.costs import CostLine, estimate, load_prices
+from fasttrees.pipeline.preparation import is_prepared, remove_prepared
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import (
     CleanedUp,
@@ -91,7 +91,7 @@ def find_resources(config: Config, everything: bool = False) -> tuple[list[Resou
         The bucket with its objects and what prepare has made, too.
     """
     found, kept = Context(config).backend.find_resources(everything)
-    if everything and config.prepared_folder.is_dir():
+    if everything and is_prepared(config.prepared_folder):
         found.append(Resource(kind=PREPARED, name=str(config.prepared_folder)))
     return found, kept
 
@@ -122,7 +122,7 @@ def cleanup(
         for resource in found:
             context.progress.say(f"deleting {resource.kind} {resource.name}")
             if resource.kind == PREPARED:
-                shutil.rmtree(resource.name)
+                remove_prepared(config.prepared_folder)
             else:
                 context.backend.delete(resource, context.progress)
         context.forget(everything)
