@@ -92,3 +92,7 @@ def test_names_of_all_that_is_created_fit_into_those_of_sagemaker(tmp_path: Path
     longest = "a-" * 9 + "ab"
     config = load(tmp_path, f"[pipeline]\nproject = '{longest}'\nexperiment = '{longest}'")
     assert len(f"{config.pipeline.project}-{config.pipeline.experiment}-12345678-1234") <= 63
+
+
+def test_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    assert load(tmp_path, "\ufeff[prepare]\r\ntarget = 'y'\r\n").prepare.target == "y"

@@ -208,7 +208,7 @@ class Config(Section):
         """
         path = Path(path)
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError as error:
             raise ConfigError(f"{path}: no such file; `fasttrees pipeline init` writes one") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
