@@ -370,6 +370,14 @@ def test_a_folder_of_the_users_is_no_bucket(config: Config) -> None:
     assert mine.read_text() == "mine"
 
 
+def test_raw_table_is_found_from_the_file_of_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_raw(tmp_path / "raw.csv")
+    Path("conf").mkdir()
+    assert main(["pipeline", "init", "conf/p.toml", "--raw", "raw.csv", "--raw", str(tmp_path / "raw.csv")]) == 0
+    assert Config.load("conf/p.toml").prepare.raw == ["../raw.csv", str(tmp_path / "raw.csv")]
+
+
 def test_data_of_the_user_is_not_what_prepare_wrote(config: Config) -> None:
     mine = config.prepared_folder / "data" / "mine.txt"
     mine.parent.mkdir(parents=True)

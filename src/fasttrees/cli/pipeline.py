@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ def _init(args: argparse.Namespace) -> None:
     template = _pipeline().template
     values: dict[str, dict[str, Any]] = {"pipeline": {}, "prepare": {}}
     if args.raw:
-        values["prepare"]["raw"] = args.raw
+        home = os.path.dirname(args.file) or "."  # paths in the file are relative to it
+        values["prepare"]["raw"] = [raw if os.path.isabs(raw) else os.path.relpath(raw, home) for raw in args.raw]
     if args.target is not None:
         values["prepare"]["target"] = args.target
     if args.backend is not None:
