@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Component", "Price", "PriceError", "PriceTable", "accepted_instances", "check_instance"]
+__all__ = ["Component", "Price", "PriceError", "PriceTable", "accepted_instances", "check_instance", "near_instances"]
 
 Component = Literal["training", "hosting", "transform"]
 
@@ -119,6 +119,20 @@ class PriceTable:
         """Return the price for this component, else the one for any; None: not known."""
         return self._prices.get((region, instance, component)) or self._prices.get((region, instance, "any"))
 
+    def in_region(self, region: str) -> list[Price]:
+        """Return the rows of a region, in the order of the table.
+
+        Raises
+        ------
+        PriceError
+            If there are none, with the regions that there are.
+        """
+        found = [price for price in self._prices.values() if price.region == region]
+        if not found:
+            known = ", ".join(dict.fromkeys(price.region for price in self._prices.values())) or "none"
+            raise PriceError(f"expected a region that the price table has ({known}), got {region!r}")
+        return found
+
 
 def accepted_instances(component: Component) -> frozenset[str]:
     """Return the types of instances that SageMaker takes, as the API's model in the installed botocore has them.
@@ -139,15 +153,20 @@ def check_instance(instance: str, component: Component) -> None:
     PriceError
         With types of nearly the same name that it takes.
     """
-    accepted = sorted(accepted_instances(component))
-    if instance not in accepted:
-        size = instance[instance.rfind(".") :]
-        same_size = [name for name in accepted if name.endswith(size)]
-        near = [
-            *difflib.get_close_matches(instance, accepted, 1, 0),
-            *difflib.get_close_matches(instance, same_size, 3, 0),
-        ]
+    if instance not in accepted_instances(component):
         raise PriceError(
-            f"expected a type that {SHAPES[component][1]} takes, such as {', '.join(dict.fromkeys(near))}, "
-            f"got {instance!r}; if it is newer than boto3, update boto3"
+            f"expected a type that {SHAPES[component][1]} takes, such as "
+            f"{', '.join(near_instances(instance, component))}, got {instance!r}; if it is newer than boto3, "
+            "update boto3"
         )
+
+
+def near_instances(instance: str, component: Component, n: int = 3) -> list[str]:
+    """Return types that SageMaker takes with nearly the same name: the nearest, then `n` of the same size."""
+    accepted = sorted(accepted_instances(component))
+    same_size = [name for name in accepted if name.endswith(instance[instance.rfind(".") :])]
+    near = [
+        *difflib.get_close_matches(instance, accepted, 1, 0),
+        *difflib.get_close_matches(instance, same_size, n, 0),
+    ]
+    return list(dict.fromkeys(near))

@@ -72,8 +72,8 @@ class Client:
         self._connections: list[HTTPConnection] = []
         self._closed = threading.Event()
 
-    def wait_until_healthy(self, timeout: float) -> float:
-        """Ask ``/ping`` until it answers 200; return after how many seconds it did."""
+    def wait_until_healthy(self, timeout: float, interval: float = PING_INTERVAL) -> float:
+        """Ask ``/ping`` until it answers 200, each `interval` seconds; return after how many seconds it did."""
         started = time.monotonic()
         while True:
             try:
@@ -87,7 +87,7 @@ class Client:
             self._check_server()
             if waited > timeout:
                 raise Unavailable(f"the server was not ready after {timeout:g} s; the last /ping: {problem}")
-            time.sleep(PING_INTERVAL)
+            time.sleep(interval)
 
     def execution_parameters(self) -> str | None:
         """Return the server's answer to ``/execution-parameters``; None if it has no such route."""
