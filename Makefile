@@ -15,7 +15,7 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving clean
+.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving compare clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -74,6 +74,10 @@ bench-full: dist/.built ## Compare everything with all engines and write docs/pe
 
 bench-serving: dist/.built ## Compare the server with the usual Python container and write docs/serving-performance.md
 	$(PYTHON) -m benchmarks.serving --wheel dist/*.whl
+
+compare: $(VENV)/.tools ## Measure the usual Python container and our server on the flights model, and what follows
+	$(VENV)/bin/fasttrees compare $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv --baseline benchmarks/python-container \
+		--output build/comparison
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -63,6 +63,7 @@ LEFT_OUT = {
     "fasttrees._text_columns": "the command line, for people",
     "fasttrees._text_input": "the command line, for people",
     "fasttrees.cli": "the command line, for people",
+    "fasttrees.comparison": "the command line, for people",
     "fasttrees.inputs": "numpy's side of the package",
     "fasttrees.pipeline": "the command line, for people",
     "fasttrees.reports": "training and the command line need them",

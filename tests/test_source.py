@@ -34,7 +34,7 @@ LAYERS = [
     {"__init__"},
     {"_prices", "serving", "sklearn", "reports"},
     {"transform", "training"},
-    {"pipeline", "verification"},
+    {"comparison", "pipeline", "verification"},
     {"cli"},
     {"__main__"},
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import fasttrees
-from fasttrees.cli import convert, info, pipeline, predict, serve, transform, verify
+from fasttrees.cli import compare, convert, info, pipeline, predict, serve, transform, verify
 from fasttrees.errors import CsvError, FastTreesError, ModelFormatError
 
 __all__ = ["main"]
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     transform.add_command(commands)
     pipeline.add_command(commands)
     verify.add_command(commands)
+    compare.add_command(commands)
     args = parser.parse_args(argv)
     try:
         with _terminating_like_an_exit():

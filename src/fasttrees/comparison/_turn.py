@@ -1,0 +1,92 @@
+"""A turn: the life of a server, in which all its figures are taken."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from fasttrees.comparison._one_row import measure_one_row, warm_up
+from fasttrees.comparison._processes import peak_of, running_on
+from fasttrees.comparison._rows import Bodies
+from fasttrees.comparison._servers import Running, Startable
+from fasttrees.comparison.errors import ComparisonError
+from fasttrees.comparison.results import Bulk, Turn
+from fasttrees.transform import Client, Job, Summary, find_objects, transform
+
+__all__ = ["take_turn"]
+
+REST = 0.3  # seconds after requests, until memory is idle
+
+
+def take_turn(
+    number: int,
+    name: str,
+    startable: Startable,
+    cpus: list[int],
+    workers: int,
+    bodies: Bodies,
+    seconds: float,
+    out: Path,
+) -> Turn:
+    """Start a server, measure it and stop it.
+
+    Parameters
+    ----------
+    number : int
+        Of the round.
+    name : str
+        Of the server.
+    startable : Startable
+    cpus : list of int
+        On which it runs; what sends has the others, or all where there are none.
+    workers : int
+    bodies : Bodies
+    seconds : float
+        That requests are sent at least, for each figure.
+    out : Path
+        Folder for the answers.
+    """
+    load = os.getloadavg()[0]
+    all_cpus = os.sched_getaffinity(0)
+    with startable.start(set(cpus), workers) as running, running_on(all_cpus - set(cpus) or all_cpus):
+        url = running.server.url
+        warm_up(url, bodies.singles)
+        time.sleep(REST)
+        idle = running.tree.memory()
+        one_row = measure_one_row(url, bodies.singles, seconds)
+        with running.tree.watching_memory() as samples:
+            _send(running, bodies.large, Job(max_payload_mb=100, max_concurrent=1, max_retries=0), out)
+        bulk = _measure_bulk(running, bodies, len(cpus), seconds, out)
+    return Turn(
+        round=number,
+        contender=name,
+        cores=len(cpus),
+        load_before=load,
+        start_seconds=running.seconds,
+        idle=idle,
+        one_row=one_row,
+        bulk=bulk,
+        peak=peak_of(samples),
+    )
+
+
+def _measure_bulk(running: Running, bodies: Bodies, cores: int, seconds: float, out: Path) -> Bulk:
+    """Transform the rows, again and again, with as many requests at the same time as there are cores."""
+    job = Job(max_payload_mb=bodies.payload_mb, max_concurrent=cores, max_retries=0)
+    rows = size = 0
+    passed = 0.0
+    before = running.tree.cpu_seconds()
+    while passed < seconds:
+        summary = _send(running, bodies.bulk, job, out)
+        rows, size, passed = rows + summary.rows, size + summary.input_bytes, passed + summary.seconds
+    return Bulk(rows=rows, bytes=size, seconds=passed, cpu_seconds=running.tree.cpu_seconds() - before)
+
+
+def _send(running: Running, file: Path, job: Job, out: Path) -> Summary:
+    problems: list[str] = []
+    client = Client(running.server.url, job, running.server.check)
+    summary = transform(find_objects(str(file), str(out)), client, job, fail=problems.append)
+    if problems:
+        raise ComparisonError(f"{problems[0]}; the rows must be CSV without a header, with the model's columns")
+    return summary

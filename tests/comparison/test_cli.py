@@ -1,0 +1,120 @@
+"""``fasttrees compare``: options and messages; and a quick run, in which both servers are ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fasttrees.cli import main
+from fasttrees.comparison.results import Results
+
+MODEL = Path(__file__).parents[1] / "models" / "numerical.txt"
+
+
+def folder(path: Path, program: str) -> Path:
+    """A Python container's folder whose server is what is given."""
+    path.mkdir()
+    (path / "requirements.txt").write_text("")
+    (path / "serve").write_text(program)
+    return path
+
+
+def rows(path: Path, n_features: int, n_rows: int = 50) -> Path:
+    path.write_text("".join(",".join([f"{row / 7:.3f}"] * n_features) + "\n" for row in range(n_rows)))
+    return path
+
+
+def n_features() -> int:
+    text = next(line for line in MODEL.read_text().splitlines() if line.startswith("max_feature_idx="))
+    return int(text.partition("=")[2]) + 1
+
+
+def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" -m fasttrees.serving serve\n')
+    data = rows(tmp_path / "rows.csv", n_features())
+    out = tmp_path / "out"
+    arguments = ["--baseline", str(baseline), "--output", str(out), "--quick", "--seconds", "0.05"]
+    assert main(["compare", str(MODEL), str(data), *arguments]) == 0
+    printed = capsys.readouterr()
+    assert "throughput, rows/s" in printed.out
+    assert "fasttrees: round 1 of 1: python-container, 1 core" in printed.err
+    found = Results.load(out / "results.json")
+    assert found.agreement.equal_rows == found.agreement.rows > 0
+    assert {turn.contender for turn in found.turns} == {"fasttrees", "python-container"}
+    for turn in found.turns:
+        assert 0 < turn.idle.pss <= turn.idle.rss
+        assert turn.peak.pss >= turn.idle.pss
+        assert turn.one_row.p50 <= turn.one_row.p99
+        assert turn.bulk.cpu_seconds > 0
+        assert turn.bulk.rows % found.data.bulk_rows == 0
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 6
+    assert "http://" not in page
+    assert json.loads((out / "results.json").read_text())["settings"]["quick"] is True
+
+
+def failing(tmp_path: Path, capsys: pytest.CaptureFixture[str], baseline: Path, data: Path) -> str:
+    arguments = ["--baseline", str(baseline), "--output", str(tmp_path / "out"), "--quick", "--seconds", "0.05"]
+    assert main(["compare", str(MODEL), str(data), *arguments]) == 1
+    assert not (tmp_path / "out" / "results.json").exists()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("fasttrees: error: ")
+    return last
+
+
+def test_a_server_that_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = folder(tmp_path / "baseline", "echo no model here; exit 3\n")
+    text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features()))
+    assert "the server ended with status 3; its last line: no model here" in text
+
+
+def test_no_folder_of_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = failing(tmp_path, capsys, tmp_path / "nothing", rows(tmp_path / "rows.csv", n_features()))
+    assert "nothing/requirements.txt: no such file; expected the folder of a Python container" in text
+
+
+def test_rows_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" -m fasttrees.serving serve\n')
+    text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features() + 1))
+    assert "row 1: expected status 200, got 400" in text
+
+
+def test_no_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = folder(tmp_path / "baseline", "exit 1")
+    data = tmp_path / "rows.csv"
+    data.write_bytes(b"")
+    assert "rows.csv: expected rows as CSV, got an empty file" in failing(tmp_path, capsys, baseline, data)
+
+
+def test_unknown_region(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = rows(tmp_path / "rows.csv", n_features())
+    assert main(["compare", str(MODEL), str(data), "--baseline", str(tmp_path), "--region", "mars-1"]) == 1
+    assert "expected a region that the price table has (sa-east-1, us-east-1), got 'mars-1'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "one of the arguments --baseline-image --baseline is required"),
+        (["--baseline-image", "a"], "--image and --baseline-image go together"),
+        (["--baseline", "a", "--image", "b"], "--image and --baseline-image go together"),
+        (["--baseline", "a", "--network", "host"], "--network needs --image"),
+        (["--baseline", "a", "--rounds", "0"], "expected a whole number of at least 1, got '0'"),
+        (["--baseline", "a", "--seconds", "nan"], "expected a number above 0 and up to 3600, got 'nan'"),
+        (["--baseline", "a", "--fixed-minutes", "-1"], "expected a number from 0 to 1440, got '-1'"),
+    ],
+)
+def test_usage(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", "model.txt", "rows.csv", *options])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_imports_none_of_it_before_it_runs() -> None:
+    code = "import sys, fasttrees.cli; sys.exit(any(n.startswith('fasttrees.comparison.') for n in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
