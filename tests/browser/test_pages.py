@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from fasttrees.cli import main
+from fasttrees.comparison.report import write_page
 from tests.browser.opening import open_page
+from tests.comparison.made import results
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 PAPER, DARK_PAPER = "#ffffff", "#16161a"
-GOOD, BAD, BAR = "#17663a", "#a3201d", "#2f7ed8"
+GOOD, BAD, BAR, OTHER_BAR = "#17663a", "#a3201d", "#2f7ed8", "#e0762b"
 
 
 @pytest.fixture(scope="module", params=["passed", "failed"])
@@ -46,6 +48,16 @@ def test_it_is_dark_where_people_like_it_dark(verified: Path) -> None:
     assert opened.messages == []
     assert opened.count(DARK_PAPER) > 0.5 * opened.pixels[:, :, 0].size
     assert opened.count(BAR) > 5_000
+
+
+def test_a_comparison_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    write_page(results(), page)
+    opened = open_page(page, tmp_path / "report.png", height=4200)
+    assert opened.messages == []
+    assert opened.count(PAPER) > 0.5 * opened.pixels[:, :, 0].size
+    assert opened.count(BAR) > 3_000
+    assert opened.count(OTHER_BAR) > 10_000
 
 
 def test_a_complaint_of_the_browser_is_noticed(tmp_path: Path) -> None:
