@@ -15,7 +15,7 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving compare clean
+.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving compare study clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -78,6 +78,9 @@ bench-serving: dist/.built ## Compare the server with the usual Python container
 compare: $(VENV)/.tools ## Measure the usual Python container and our server on the flights model, and what follows
 	$(VENV)/bin/fasttrees compare $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv --baseline benchmarks/python-container \
 		--output build/comparison
+
+study: $(VENV)/.tools ## Write docs/study-sa-east-1.md and docs/estudo-sa-east-1.md from the figures of the last study
+	$(VENV)/bin/python -m fasttrees.comparison.study docs/study-sa-east-1/results.json docs
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
