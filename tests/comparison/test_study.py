@@ -75,6 +75,17 @@ def test_without_images_and_prices(tmp_path: Path) -> None:
     assert "without a container" in text
 
 
+def test_the_portuguese_readme_has_the_figures_of_the_docs() -> None:
+    text = (ROOT / "README.pt-BR.md").read_text()
+    figures = {"parity.md": ["321", "175.041.950"], "image.md": ["29,5 MB"]}
+    for name, numbers in figures.items():
+        for number in numbers:
+            assert number in text, number
+            assert number.translate(str.maketrans(",.", ".,")) in (DOCS / name).read_text(), f"{name}: {number}"
+    for address in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert (ROOT / address).exists(), address
+
+
 def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.json"), str(tmp_path)]) == 1
     assert "none.json" in capsys.readouterr().err
