@@ -418,7 +418,9 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     Path("sample.json").write_text("[1]")
     assert "expected a JSON object" in run("invoke", "--sample", "sample.json", status=1)
     assert main(["pipeline", "cleanup", "--all", "--dry-run"]) == 0
-    assert "bucket" in capsys.readouterr().err
+    listed = capsys.readouterr()
+    assert listed.err.count("  bucket ") == 1
+    assert not listed.out
     assert "nobody is there to answer" in run("cleanup", "--all", status=1)
     assert "deleted 5" in run("cleanup", "--all", "--yes")
     assert "missing" in run("status")

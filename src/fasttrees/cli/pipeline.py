@@ -109,7 +109,8 @@ def _cleanup(args: argparse.Namespace) -> None:
 
     with _Display(args.quiet) as progress:
         result = pipeline.cleanup(config, progress, everything=args.all, confirm=confirm)
-    _show(result, args)
+    if args.json or not args.dry_run:  # the list is shown already
+        _show(result, args)
 
 
 def _status(args: argparse.Namespace) -> None:
