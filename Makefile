@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 SANITIZE_VENV := .venv-sanitize
+ENGINES_VENV := .venv-engines
 FLIGHTS := examples/flights
 CONFIG := --config $(FLIGHTS)/pipeline.toml
 IMAGE := fasttrees-serve
@@ -15,7 +16,8 @@ export TIMEFORMAT := time taken: %R s
 SOURCES := pyproject.toml setup.py $(wildcard README.md LICENSE MANIFEST.in) \
 	$(shell find src/fasttrees -type d ! -name __pycache__ -o -name '*.py' -o -name '*.py[ix]' -o -name '*.px[di]')
 
-.PHONY: help demo test lint sanitize test-browser test-container bench bench-full bench-serving compare study clean
+.PHONY: help demo test lint sanitize test-browser test-engines test-container bench bench-full bench-serving \
+	compare study clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -59,6 +61,10 @@ test-browser: $(VENV)/.tools ## Open the reports in Debian's chromium
 	tests/browser/chromium.sh
 	FASTTREES_BROWSER=chromium $(VENV)/bin/pytest tests/browser
 
+test-engines: $(ENGINES_VENV)/.installed ## Test with Spark, Dask and Ray, which it installs, and Java 17 where there is none
+	tests/engines/java.sh
+	FASTTREES_ALL_ENGINES=1 $(ENGINES_VENV)/bin/pytest tests/engines
+
 test-container: $(VENV)/.tools ## Build the images of container/Dockerfile and test them as SageMaker would run them
 	container/engine.sh
 	container/base-image.sh
@@ -83,7 +89,7 @@ study: $(VENV)/.tools ## Write docs/study-sa-east-1.md and docs/estudo-sa-east-1
 	$(VENV)/bin/python -m fasttrees.comparison.study docs/study-sa-east-1/results.json docs
 
 clean: ## Remove everything that make and the build wrote
-	rm -rf $(VENV) $(SANITIZE_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SANITIZE_VENV) $(ENGINES_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f src/fasttrees/*.cpp src/fasttrees/*.so
 	find src tests examples benchmarks container -name __pycache__ -prune -exec rm -rf {} +
 
@@ -120,4 +126,10 @@ $(SANITIZE_VENV)/.installed: dist/.built
 	FASTTREES_SANITIZE=1 $(SANITIZE_VENV)/bin/pip wheel -q --no-cache-dir --no-deps --wheel-dir build/sanitize dist/*.tar.gz
 	$(SANITIZE_VENV)/bin/pip install -q --force-reinstall --no-deps build/sanitize/*.whl
 	wheel=$$(echo build/sanitize/*.whl) && $(SANITIZE_VENV)/bin/pip install -q "$$wheel[test]"
+	@touch $@
+
+$(ENGINES_VENV)/.installed: dist/.built
+	$(PYTHON) -m venv $(ENGINES_VENV)
+	$(ENGINES_VENV)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
+	wheel=$$(echo dist/*.whl) && $(ENGINES_VENV)/bin/pip install -q "$$wheel[spark,dask,ray,test]"
 	@touch $@
