@@ -68,6 +68,7 @@ LEFT_OUT = {
     "fasttrees.pipeline": "the command line, for people",
     "fasttrees.reports": "training and the command line need them",
     "fasttrees.sklearn": "estimators of scikit-learn",
+    "fasttrees.spark": "workers of Spark need it",
     "fasttrees.training": "the training image has it",
     "fasttrees.transform": "the command line, for people",
     "fasttrees.verification": "the command line, for people",

@@ -32,7 +32,7 @@ LAYERS = [
     {"_description", "_loading"},
     {"model"},
     {"__init__"},
-    {"_prices", "serving", "sklearn", "reports"},
+    {"_prices", "serving", "sklearn", "spark", "reports"},
     {"transform", "training"},
     {"comparison", "pipeline", "verification"},
     {"cli"},

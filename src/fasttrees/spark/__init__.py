@@ -1,0 +1,121 @@
+"""Scores data frames of Spark: :func:`transform`, and a stage of pipelines in :mod:`fasttrees.spark.ml`.
+
+Spark is imported when it is used, by whoever has it: ``pip install fasttrees-lightgbm[spark]``, 3.5 or later. All
+machines of the cluster need this package.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fasttrees._threads import resolve_n_threads
+from fasttrees.errors import InputError, InputTypeError
+from fasttrees.model import Model, load
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["read_model", "transform"]
+
+
+def transform(
+    df: DataFrame,
+    model: Any,
+    columns: Sequence[str] | None = None,
+    output: str = "prediction",
+    kind: str = "normal",
+    n_threads: int | None = 1,
+) -> DataFrame:
+    """Add a column of scores to a data frame: the same bits as :meth:`fasttrees.Model.predict`.
+
+    Nothing is computed until Spark is asked for rows. Batches of Arrow then go straight from Spark into ``predict``,
+    and on with one more column; docs/scale.md says how the model gets to the workers.
+
+    Parameters
+    ----------
+    df : pyspark.sql.DataFrame
+        Feature columns are whole numbers, float, double, boolean and decimal, which becomes the nearest double; null
+        and NaN are missing. Categories stand as their codes. All columns stay as they are.
+    model : Model, lightgbm.Booster, fitted estimator of lightgbm.sklearn, or path of a model file
+        A path is read by the driver.
+    columns : sequence of str or None, default None
+        The feature columns, in the order of the model's features. None: those with the features' names.
+    output : str, default "prediction"
+        Name of the new column, the last one.
+    kind : {"normal", "raw", "leaf", "contrib"}, default "normal"
+        Predictions, raw scores, the number of each tree's leaf, or the features' contributions (SHAP values).
+    n_threads : int or None, default 1
+        Threads of a task; None: its CPUs, which are ``spark.task.cpus``. More would have to share them.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        With a column of double; array<double> for several classes, and for contributions num_class * (n_features + 1)
+        numbers; array<int> for leaves. It is never null.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, there twice or of no number, if there are more or fewer than the model's features, if
+        the name of the output is taken, if Spark cannot pass a column through Python (intervals of months), or if an
+        argument cannot have its value. All this is found here, before any job.
+    InputTypeError
+        If an argument is of another type.
+    OSError, ModelFormatError
+        If the model cannot be read.
+    """
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructField, StructType
+
+    from fasttrees.spark._schema import check_passable, choose_columns, output_type
+    from fasttrees.spark._scoring import Scoring
+    from fasttrees.spark._sharing import share
+
+    if not isinstance(df, DataFrame):
+        raise InputTypeError(f"expected a data frame of Spark, got {type(df).__module__}.{type(df).__qualname__}")
+    model = read_model(model)
+    schema, session = df.schema, df.sparkSession
+    n_threads = _n_threads(session, n_threads)
+    caseless = session.conf.get("spark.sql.caseSensitive", "false") == "false"
+    chosen = choose_columns(schema, model, columns, output, caseless)
+    check_passable(schema)
+    data_type, width = output_type(model, kind)
+
+    # mapInArrow wants names without dots, so the columns are numbered on their way. Those that Spark has to cast go a
+    # second time, as the last ones: Spark finds the double that is nearest to a decimal, Arrow does not.
+    df = df.toDF(*(f"c{place}" for place in range(len(schema))))
+    if chosen.to_cast:
+        df = df.select("*", *(df[f"c{place}"].cast("double").alias(f"d{place}") for place in chosen.to_cast))
+    places = [
+        len(schema) + chosen.to_cast.index(place) if place in chosen.to_cast else place for place in chosen.places
+    ]
+    scoring = Scoring(share(session, model), places, [*schema.names, output], kind, width, n_threads)
+
+    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return scoring.run(batches)
+
+    return df.mapInArrow(score, StructType([*schema.fields, StructField(output, data_type, nullable=False)]))
+
+
+def read_model(model: Any) -> Model:
+    """Make a Model of what :func:`transform` takes as one."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, (str, os.PathLike)):
+        return load(model)
+    return Model.from_booster(model)
+
+
+def _n_threads(session: SparkSession, n_threads: int | None) -> int:
+    cpus = int(session.conf.get("spark.task.cpus", "1"))
+    if n_threads is None:
+        return cpus
+    if (number := resolve_n_threads(n_threads)) > cpus:
+        raise InputError(
+            f"expected n_threads of at most {cpus}, which a task may use by spark.task.cpus, got {number}: start Spark "
+            f"with spark.task.cpus={number}, or leave n_threads at 1, for Spark runs a task on every core"
+        )
+    return number
