@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from fasttrees._output import replacing
+from fasttrees.errors import InputTypeError
 from fasttrees.model import Model, load
 
 if TYPE_CHECKING:
@@ -46,10 +47,14 @@ def share(session: SparkSession, model: Model) -> SharedModel:
 
     Raises
     ------
+    InputTypeError
+        If it is a session of Spark Connect.
     OSError
         If the driver's folder for temporary files is full.
     """
-    context = session.sparkContext
+    context = getattr(session, "sparkContext", None)
+    if context is None:
+        raise InputTypeError("expected a session with a SparkContext, got one without, such as Spark Connect's")
     known, shared = _shared.get(model, (None, None))
     if shared is None or known is not context:
         with tempfile.TemporaryDirectory() as folder:

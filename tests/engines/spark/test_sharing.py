@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import fasttrees
+from fasttrees.errors import InputTypeError
 from fasttrees.spark import transform
 from fasttrees.spark._sharing import local_file, share
+from tests.builders import join_model, random_tree
 
 
 class Counted:
@@ -117,3 +120,39 @@ def test_killed_worker(spark: Any, models: Path, tmp_path: Path) -> None:
     assert sorted(row.row for row in got) == list(range(20_000))
     scores = np.array([row.prediction for row in sorted(got, key=lambda row: row.row)])
     assert scores.tobytes() == model.predict(rows).tobytes()
+
+
+def test_model_of_100_megabytes(spark: Any) -> None:
+    """A tree of 255 leaves, 6,600 times: read, broadcast, written to the executor's disk and used by all partitions."""
+    tree = random_tree(np.random.default_rng(5), n_features=5, n_leaves=255).text(0)
+    model = fasttrees.loads(join_model([tree.replace("Tree=0", f"Tree={number}", 1) for number in range(6600)], 5))
+    df, rows = slow_frame(spark, model, 4)
+    begin = time.monotonic()
+    shared = share(spark, model)
+    print(f"broadcast in {time.monotonic() - begin:.2f} s")
+
+    def sizes(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        folder = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
+        path = local_file(folder, shared._digest, shared._broadcast)
+        yield pa.RecordBatch.from_pylist([{"size": path.stat().st_size, "kept": "_value" in vars(shared._broadcast)}])
+
+    for _ in range(2):
+        begin = time.monotonic()
+        got = transform(df.where("row % 40 = 0"), model).collect()
+        print(f"{len(got)} rows in {time.monotonic() - begin:.2f} s")
+        assert (
+            np.array([row.prediction for row in sorted(got, key=lambda row: row.row)]).tobytes()
+            == model.predict(rows[::40]).tobytes()
+        )
+    seen = spark.range(0, 4, numPartitions=4).mapInArrow(sizes, "size long, kept boolean").collect()
+    assert {row.size for row in seen} == {seen[0].size}
+    assert seen[0].size > 100_000_000
+    assert not any(row.kept for row in seen)
+
+
+def test_no_broadcasts(models: Path) -> None:
+    """As in sessions of Spark Connect."""
+    with pytest.raises(InputTypeError, match="Spark Connect"):
+        share(object(), fasttrees.load(models / "numerical.txt"))

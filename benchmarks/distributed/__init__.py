@@ -1,0 +1,1 @@
+"""Rates inside engines that spread rows over machines."""
