@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fasttrees.cli._asking import ask
 from fasttrees.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _cleanup(args: argparse.Namespace) -> None:
         _list("kept", kept)
         if args.dry_run:
             return False
-        return not found or args.yes or _ask("delete these?")
+        return not found or args.yes or ask("delete these?")
 
     with _Display(args.quiet) as progress:
         result = pipeline.cleanup(config, progress, everything=args.all, confirm=confirm)
@@ -134,15 +135,8 @@ def _agree_on_costs(config: Config, args: argparse.Namespace) -> None:
     if not lines:
         return
     print(format_costs(lines), file=sys.stderr)
-    if not (args.yes or _ask("go on?")):
+    if not (args.yes or ask("go on?")):
         raise InputError("stopped before any costs")
-
-
-def _ask(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise InputError(f"{question} nobody is there to answer; --yes answers")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _read_sample(path: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fasttrees._threads import resolve_n_threads
 from fasttrees.cli._progress import show_progress
 from fasttrees.errors import InputError
 
-__all__ = ["add_command", "read_delimiter"]
+__all__ = ["add_command", "read_delimiter", "read_n_threads"]
 
 BLOCK_SIZE = 1 << 20  # bytes read at once; about the size of a chunk
 MAX_OUTPUTS = 1 << 20  # numbers of a chunk's output, whatever the model gives for a row
@@ -58,7 +58,7 @@ def add_command(commands: Any) -> None:
     add("--start-iteration", type=int, default=0, metavar="N", help="first iteration to use (default 0)")
     add("--num-iteration", type=int, metavar="N", help="number of iterations to use (default: all)")
     add("--threshold", type=_probability, metavar="T", help="write 1 if the probability is above T, else 0")
-    add("--threads", type=_n_threads, metavar="N", help="default: the CPUs that this process may use")
+    add("--threads", type=read_n_threads, metavar="N", help="default: the CPUs that this process may use")
     add("--quiet", action="store_true", help="no progress line and no notes on standard error")
     parser.set_defaults(run=run, usage_error=parser.error)
 
@@ -133,7 +133,8 @@ def _probability(text: str) -> float:
     raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
 
 
-def _n_threads(text: str) -> int:
+def read_n_threads(text: str) -> int:
+    """Read the option ``--threads``."""
     with suppress(ValueError):
         return resolve_n_threads(int(text))
     raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
