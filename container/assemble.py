@@ -67,6 +67,7 @@ LEFT_OUT = {
     "fasttrees.inputs": "numpy's side of the package",
     "fasttrees.pipeline": "the command line, for people",
     "fasttrees.reports": "training and the command line need them",
+    "fasttrees.sharding": "the command line, for people",
     "fasttrees.sklearn": "estimators of scikit-learn",
     "fasttrees.spark": "workers of Spark need it",
     "fasttrees.training": "the training image has it",

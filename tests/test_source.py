@@ -35,6 +35,7 @@ LAYERS = [
     {"_prices", "serving", "sklearn", "spark", "reports"},
     {"transform", "training"},
     {"comparison", "pipeline", "verification"},
+    {"sharding"},
     {"cli"},
     {"__main__"},
 ]

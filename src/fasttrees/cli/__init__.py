@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import fasttrees
-from fasttrees.cli import compare, convert, info, pipeline, predict, serve, transform, verify
+from fasttrees.cli import compare, convert, gather, info, pipeline, predict, serve, shard, transform, verify
 from fasttrees.errors import CsvError, FastTreesError, ModelFormatError
 
 __all__ = ["main"]
@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     serve.add_command(commands)
     transform.add_command(commands)
     pipeline.add_command(commands)
+    shard.add_command(commands)
+    gather.add_command(commands)
     verify.add_command(commands)
     compare.add_command(commands)
     args = parser.parse_args(argv)

@@ -57,7 +57,7 @@ class Account:
         """Region that all is created in."""
         if region := self._boto3.region_name:
             return str(region)
-        raise PipelineError('no AWS region is known: set aws.region, such as "sa-east-1"')
+        raise PipelineError('no AWS region is known: set aws.region, such as "sa-east-1", or AWS_DEFAULT_REGION')
 
     @cached_property
     def identity(self) -> dict[str, str]:

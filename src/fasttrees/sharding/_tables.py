@@ -1,0 +1,208 @@
+"""Tables that are read in blocks of rows, each turned into headerless CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple, Protocol
+
+from fasttrees._csv import RowParser
+from fasttrees._format import format_rows
+from fasttrees._header import read_header
+from fasttrees._in_order import map_in_order
+from fasttrees._text_input import Chunk, Lines, Source, open_source
+from fasttrees.errors import CsvError, InputError
+from fasttrees.sharding._manifest import Options
+
+__all__ = ["Block", "Table", "choose_columns", "open_table"]
+
+BLOCK_SIZE = 1 << 20  # bytes read at once; about the size of a block
+MAX_ROWS = 1 << 18  # of a block, however short its lines are
+LONE_CR = re.compile(rb"\r(?!\n)")
+PARQUET_MAGIC = b"PAR1"
+
+
+class Block(NamedTuple):
+    """Some rows.
+
+    Attributes
+    ----------
+    data : bytes
+        Headerless CSV; each row ends with LF.
+    n_rows : int
+    span : int
+        What it took of the table, in the table's unit.
+    """
+
+    data: bytes
+    n_rows: int
+    span: int
+
+
+class Table(Protocol):
+    """A table that is open.
+
+    Attributes
+    ----------
+    total : int or None
+        How much there is to read: bytes of text, or rows; None where nobody knows.
+    counts_rows : bool
+        Whether `total` and spans are rows.
+    n_bytes : int
+        How many bytes of the file are read so far, for progress.
+    size : int or None
+        How many it has.
+    """
+
+    counts_rows: bool
+
+    @property
+    def total(self) -> int | None: ...
+
+    @property
+    def n_bytes(self) -> int: ...
+
+    @property
+    def size(self) -> int | None: ...
+
+    def blocks(self, n_threads: int) -> Generator[Block, None, None]:
+        """Read all rows, once."""
+
+
+@contextmanager
+def open_table(path: str, options: Options) -> Iterator[Table]:
+    """Open a file, which its first bytes tell to be Parquet, gzip or text; or standard input for ``-``."""
+    if path != "-" and _is_parquet(path):
+        from fasttrees.sharding._parquet import open_parquet
+
+        with open_parquet(path, options) as table:
+            yield table
+    else:
+        with open_source(path) as source:
+            yield TextTable(source, options)
+
+
+def choose_columns(options: Options, names: list[str] | None, n_columns: int) -> list[int]:
+    """Find the columns to keep, in the order wanted.
+
+    Parameters
+    ----------
+    options : Options
+    names : list of str or None
+        Names of the columns, if there are any.
+    n_columns : int
+
+    Raises
+    ------
+    InputError
+        If there is no such column, if one is named twice, or if none is left.
+    """
+
+    def find(column: str, option: str) -> int:
+        if column.isdecimal():
+            if int(column) >= n_columns:
+                raise InputError(f"{option}: expected a number from 0 to {n_columns - 1}, got {column}")
+            return int(column)
+        if names is None:
+            raise InputError(f"{option}: {column!r} is a name; names need --header")
+        if names.count(column) != 1:
+            raise InputError(f"{option}: expected {column!r} once in the header, got it {names.count(column)} times")
+        return names.index(column)
+
+    label = None if options.label_column is None else find(options.label_column, "--label-column")
+    kept = [find(column, "--columns") for column in options.columns] or [n for n in range(n_columns) if n != label]
+    for n in kept:
+        if kept.count(n) > 1:
+            raise InputError(f"--columns: expected each column once, got column {n} again")
+        if n == label:
+            raise InputError(f"--columns: column {n} is the label column, which is left out")
+    if not kept:
+        raise InputError("--label-column: expected more columns than the label, got no other")
+    return kept
+
+
+class TextTable:
+    """CSV or TSV; the cells of all rows that are kept are read, so that what is no number is found now.
+
+    Rows are passed through byte by byte where they can be: all columns are kept and commas stand between them. Else
+    they are written anew, with the shortest digits that read back to the same doubles.
+    """
+
+    counts_rows = False
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self._source = source
+        self._lines = Lines(source.read, BLOCK_SIZE)
+        self.total: int | None = None
+        line = self._lines.peek()
+        self._columns = [0]
+        self._delimiter = options.delimiter or ("\t" if b"\t" in line else ",")
+        self._rewrites = self._delimiter != ","
+        if line:
+            names = read_header(line, self._delimiter) if options.header else None
+            n_cells = max(1, len(names)) if names is not None else _count_cells(line, self._delimiter)
+            kept = choose_columns(options, names, n_cells)
+            self._columns = [kept.index(n) if n in kept else -1 for n in range(n_cells)]
+            self._rewrites |= kept != list(range(n_cells))
+        if options.header:
+            self._lines.skip()
+        if source.size is not None and not source.is_packed:
+            self.total = max(0, source.size - (len(line) if options.header else 0))
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the file that are read."""
+        return self._source.n_bytes
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file."""
+        return self._source.size
+
+    def blocks(self, n_threads: int) -> Generator[Block, None, None]:
+        """Read all rows."""
+        parser = RowParser(self._columns, self._delimiter)
+        encode = self._encoder(parser)
+        with closing(map_in_order(encode, self._lines.chunks(parser, MAX_ROWS), n_threads)) as blocks:
+            yield from blocks
+
+    def _encoder(self, parser: RowParser) -> Callable[[Chunk], Block]:
+        def encode(chunk: Chunk) -> Block:
+            try:
+                table = parser.parse(chunk.data, chunk.first_row)
+            except CsvError as error:
+                if error.row > 1:
+                    raise
+                hint = f"{error.problem} (names need --header; --columns, --label-column leave out what is no number)"
+                raise CsvError(hint, error.row, error.column, error.text) from error
+            n_rows = table.shape[0]
+            # A blank line, a missing value where a line has one cell, would be lost at the end of a request.
+            if self._rewrites or (parser.n_cells == 1 and _has_blank_line(chunk.data)):
+                data = format_rows(table, n_rows)
+            else:
+                data = bytes(chunk.data)
+                if b"\r" in data:
+                    data = LONE_CR.sub(b"\n", data)  # Batch Transform cuts at LF only
+                if not data.endswith(b"\n"):
+                    data += b"\n"
+            return Block(data, n_rows, len(chunk.data))
+
+        return encode
+
+
+def _count_cells(line: bytes, delimiter: str) -> int:
+    """Count the cells of a line of numbers: delimiters inside quotes are text."""
+    end = delimiter.encode()
+    blank = b" " if end == b"\t" else b"[ \t]"
+    quoted = rb"(^|" + re.escape(end) + rb")" + blank + rb'*"(?:[^"]|"")*"'
+    return re.sub(quoted, rb"\1", line).count(end) + 1
+
+
+def _has_blank_line(data: memoryview) -> bool:
+    return any(not line or line.isspace() for line in bytes(data).splitlines())
+
+
+def _is_parquet(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.peek(len(PARQUET_MAGIC))[: len(PARQUET_MAGIC)] == PARQUET_MAGIC
