@@ -138,6 +138,12 @@ def test_without_a_complete_manifest(tmp_path: Path, out: Path, capsys: pytest.C
     assert "has no manifest.json" in capsys.readouterr().err
 
 
+def test_no_answers(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(out)
+    assert run(tmp_path) == 1
+    assert capsys.readouterr().err.startswith(f"fasttrees: error: {out}: has no answers; expected ")
+
+
 def test_no_parts(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(b"")
     assert main(["shard", f"{tmp_path}/table.csv", f"{tmp_path}/shard", "--quiet"]) == 0

@@ -225,8 +225,8 @@ def test_an_interrupted_shard_goes_on(source: Path, tmp_path: Path, monkeypatch:
     assert not json.loads((folder / "manifest.json").read_text())["complete"]
     done = {path.name: path.stat().st_ino for path in (folder / "parts").iterdir()}
     assert 2 <= len(done) < 7
-    (folder / ".unfinished").mkdir()  # of a run that was killed
-    (folder / ".unfinished" / "00000").write_text("x")
+    (folder / ".fasttrees-unfinished").mkdir()  # of a run that was killed
+    (folder / ".fasttrees-unfinished" / "00000").write_text("x")
     first = folder / "parts" / "part-00000.csv"
     first.write_bytes(first.read_bytes()[::-1])
     result = shard(str(source), str(folder), options)

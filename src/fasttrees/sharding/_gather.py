@@ -125,6 +125,10 @@ def _read_complete(store: Store, scratch: Path) -> Manifest:
 
 def _compare_names(manifest: Manifest, answers: Store, tell: Callable[[str], None]) -> None:
     found = answers.names()
+    if manifest.parts and not found:
+        raise ShardError(
+            f"{answers.place}: has no answers; expected the job's S3OutputPath, or the folder of transform"
+        )
     expected = {part.name + ENDING for part in manifest.parts}
     for name in sorted(expected - found):
         tell(f"{name}: is missing; the job may have failed on {name.removesuffix(ENDING)}")

@@ -17,6 +17,7 @@ from fasttrees.sharding._errors import ShardError
 __all__ = ["Store", "open_store", "sha256_of"]
 
 BLOCK = 1 << 20
+UNFINISHED = ".fasttrees-unfinished"
 S3_URI = re.compile(r"s3://([^/]+)/?(.*)", re.DOTALL)
 
 
@@ -94,7 +95,7 @@ class Folder:
     def names(self, prefix: str = "") -> set[str]:
         """List the files below a folder of this folder."""
         base = self._folder / prefix
-        walk = os.walk(base)
+        walk = os.walk(base, onerror=_fail) if base.exists() else ()
         return {os.path.relpath(os.path.join(folder, name), base) for folder, _, names in walk for name in names}
 
     def has(self, name: str) -> bool:
@@ -106,7 +107,7 @@ class Folder:
         """Make a folder in this folder, so that files can be moved; what a run that was killed has left is removed."""
         if self._folder.exists() and not self._folder.is_dir():
             raise ShardError(f"{self.place}: expected a folder")
-        path = self._folder / ".unfinished"
+        path = self._folder / UNFINISHED
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
         try:
@@ -131,3 +132,7 @@ class Folder:
     def remove(self, name: str) -> None:
         """Delete a file."""
         (self._folder / name).unlink()
+
+
+def _fail(error: OSError) -> None:
+    raise error
