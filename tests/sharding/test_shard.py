@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,14 @@ def test_bytes_are_those_of_the_table(source: Path, tmp_path: Path) -> None:
     assert run(source, tmp_path / "out", "--target-size", "4kB") == 0
     assert b"".join(parts_of(tmp_path / "out")) == source.read_bytes()
     assert [len(part) for part in parts_of(tmp_path / "out")] == pytest.approx([source.stat().st_size / 7] * 7, abs=30)
+
+
+@pytest.mark.parametrize("mode", ["file", "gzip"])
+def test_rows_that_fill_parts_exactly(tmp_path: Path, mode: str) -> None:
+    text = b"1,2\n" * 10
+    (tmp_path / "table").write_bytes(gzip.compress(text) if mode == "gzip" else text)
+    assert run(tmp_path / "table", tmp_path / "out", "--target-size", "8B") == 0
+    assert parts_of(tmp_path / "out") == [b"1,2\n" * 2] * 5
 
 
 def test_row_longer_than_a_part(tmp_path: Path) -> None:
@@ -236,6 +245,25 @@ def test_an_interrupted_shard_goes_on(source: Path, tmp_path: Path, monkeypatch:
         name: inode for name, inode in done.items() if name != first.name
     }
     assert shard(str(source), str(folder), options).n_kept == 7
+
+
+def test_packed_parts_are_the_same_bytes_again(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Options(4000, gzip=True)
+    shard(str(source), str(tmp_path / "out"), options)
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    assert shard(str(source), str(tmp_path / "out"), options).n_kept == 7
+
+
+def test_another_stream_of_the_same_name(tmp_path: Path) -> None:
+    """Both are called "-", so only a question or --yes tells that the second may replace the first."""
+    command = [sys.executable, "-m", "fasttrees", "shard", "-", str(tmp_path / "out"), "--quiet"]
+    assert subprocess.run(command, input=b"1,2\n", capture_output=True).returncode == 0
+    again = subprocess.run(command, input=b"3,4\n", capture_output=True)
+    assert again.returncode == 1
+    assert b"has 1 parts of - with 1 rows; replace them? nobody is there to answer; --yes answers" in again.stderr
+    assert parts_of(tmp_path / "out") == [b"1,2\n"]
+    assert subprocess.run([*command, "--yes"], input=b"3,4\n").returncode == 0
+    assert parts_of(tmp_path / "out") == [b"3,4\n"]
 
 
 def test_parts_of_another_table_are_replaced_only_with_yes(

@@ -64,22 +64,21 @@ class EvenParts:
         self._position = 0
 
     def __call__(self, block: Block) -> Iterator[int]:
-        """Find the places in a block's data where parts end; each block must come, in order."""
+        """Find the places in a block's data where parts end, equal ones where a row is longer than a part.
+
+        Each block must come, in order.
+        """
         if not self._n_parts:
             size = self._total * len(block.data) / block.span
             self._n_parts = max(1, math.ceil(size / self._target_size))
         begin = self._position
         self._position += block.span
-        last = 0
         while self._n_ends < self._n_parts:
             end = self._total * self._n_ends // self._n_parts
             if end > self._position:
                 break
             self._n_ends += 1
-            place = self._row_end(block, end - begin)
-            if place > last:  # else a row is longer than a part
-                yield place
-            last = max(last, place)
+            yield self._row_end(block, end - begin)
 
     def _row_end(self, block: Block, distance: int) -> int:
         """Find the first end of a row that is not before this distance."""
