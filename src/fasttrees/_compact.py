@@ -17,12 +17,12 @@ from fasttrees.errors import ModelFormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, BinaryIO
 
     Parts = tuple[Evaluator, dict[str, Any]]  # what scores, and the facts
     Opening = Callable[[], Parts]
 
-__all__ = ["PLAN_VERSION", "SMALL", "Sections", "open_model", "open_sections", "save_model"]
+__all__ = ["PLAN_VERSION", "SMALL", "Sections", "open_model", "open_sections", "save_model", "write_model"]
 
 PLAN_VERSION = 1  # plans of another one are passed over and made anew: to be counted up when a plan changes
 SMALL = 1 << 20  # bytes that are verified at once: in a tenth of a millisecond
@@ -69,6 +69,12 @@ def save_model(path: str | os.PathLike[str], evaluator: Evaluator, facts: dict[s
     """
     from fasttrees._output import replacing  # here, for loading needs none of it
 
+    with replacing(path) as file:
+        write_model(file, evaluator, facts)
+
+
+def write_model(file: BinaryIO, evaluator: Evaluator, facts: dict[str, Any]) -> None:
+    """Write what :func:`save_model` writes into an open file; nothing if it raises ModelFormatError."""
     forest = evaluator.forest
     text = _text_of(evaluator, facts)
     written = read_model(text, 2**31 - 1)[2]
@@ -82,8 +88,7 @@ def save_model(path: str | os.PathLike[str], evaluator: Evaluator, facts: dict[s
         **plan.sections(),
         **row_plan.sections(),
     }
-    with replacing(path) as file:
-        write_sections(file, PLAN_VERSION, sections)
+    write_sections(file, PLAN_VERSION, sections)
 
 
 def _text_of(evaluator: Evaluator, facts: dict[str, Any]) -> bytes:

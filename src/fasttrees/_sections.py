@@ -67,8 +67,8 @@ class Sections:
 
     Parameters
     ----------
-    data : bytes or mmap.mmap
-        The whole file.
+    data : bytes, read-only memoryview or mmap.mmap
+        The whole file; of a view whoever gives it knows that it stays as it is.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class Sections:
         If header or table are damaged or not of this version and byte order, or the file's size is not theirs.
     """
 
-    def __init__(self, data: bytes | mmap) -> None:
+    def __init__(self, data: bytes | memoryview | mmap) -> None:
         import struct
 
         self._data = data
@@ -141,7 +141,7 @@ class Sections:
 
     def _expect_size(self) -> None:
         """To read behind the end of a file that was cut would end the process."""
-        if not isinstance(self._data, bytes) and (size := self._data.size()) < self.size:
+        if not isinstance(self._data, (bytes, memoryview)) and (size := self._data.size()) < self.size:
             raise ModelFormatError(f"{self.size} bytes, as when it was opened", str(size))
 
 
