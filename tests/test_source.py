@@ -32,7 +32,7 @@ LAYERS = [
     {"_description", "_loading"},
     {"model"},
     {"__init__", "_distributed"},
-    {"_prices", "dask", "serving", "sklearn", "spark", "reports"},
+    {"_prices", "dask", "ray", "serving", "sklearn", "spark", "reports"},
     {"transform", "training"},
     {"comparison", "pipeline", "verification"},
     {"sharding"},
