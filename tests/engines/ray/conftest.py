@@ -14,7 +14,8 @@ import pytest
 @pytest.fixture(scope="session")
 def ray() -> Iterator[Any]:
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # as Ray's warning about its future default asks
-    os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # else it kills workers when others fill the machine's memory
+    # Else it kills its workers when others fill the memory of the machine.
+    os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # noqa: SIM112
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray uses what it has deprecated itself
         import ray
