@@ -17,6 +17,7 @@ from fasttrees.model import Model, load
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructField
 
 __all__ = ["read_model", "transform"]
 
@@ -70,7 +71,7 @@ def transform(
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField, StructType
 
-    from fasttrees.spark._schema import check_passable, choose_columns, output_type
+    from fasttrees.spark._schema import choose_columns, output_type
     from fasttrees.spark._scoring import Scoring
     from fasttrees.spark._sharing import share
 
@@ -81,7 +82,6 @@ def transform(
     n_threads = _n_threads(session, n_threads)
     caseless = session.conf.get("spark.sql.caseSensitive", "false") == "false"
     chosen = choose_columns(schema, model, columns, output, caseless)
-    check_passable(schema)
     data_type, width = output_type(model, kind)
 
     # mapInArrow wants names without dots, so the columns are numbered on their way. Those that Spark has to cast go a
@@ -97,7 +97,19 @@ def transform(
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return scoring.run(batches)
 
-    return df.mapInArrow(score, StructType([*schema.fields, StructField(output, data_type, nullable=False)]))
+    def scored(*fields: StructField) -> DataFrame | None:
+        try:
+            return df.mapInArrow(score, StructType([*fields, StructField(output, data_type, nullable=False)]))
+        except NotImplementedError:  # of a type that Spark cannot pass through Python, and says so without the name
+            return None
+
+    result = scored(*schema)
+    if result is None:
+        wrong = [f"{field.name!r} ({field.dataType.simpleString()})" for field in schema if scored(field) is None]
+        raise InputError(
+            f"expected columns that Spark can pass through Python, got {', '.join(wrong)}: cast or drop them"
+        )
+    return result
 
 
 def read_model(model: Any) -> Model:

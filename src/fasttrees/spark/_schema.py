@@ -14,7 +14,7 @@ from fasttrees.model import Model
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
-__all__ = ["KINDS", "Chosen", "check_passable", "choose_columns", "output_type"]
+__all__ = ["KINDS", "Chosen", "choose_columns", "output_type"]
 
 #: Kinds of output, and the arguments of ``Model.predict`` that ask for them.
 KINDS: dict[str, dict[str, Any]] = {
@@ -83,29 +83,6 @@ def choose_columns(
             f"expected columns of numbers, got {', '.join(wrong[:10])}: cast them; categories stand as their codes"
         )
     return Chosen(chosen, [place for place, kind in kinds.items() if kind in CAST])
-
-
-def check_passable(schema: StructType) -> None:
-    """Check that Spark can pass all columns through Python, which it asks for all at once and without their names.
-
-    Raises
-    ------
-    InputError
-        If it cannot.
-    """
-    from pyspark.sql.pandas.types import to_arrow_type
-
-    wrong = []
-    for field in schema:
-        try:
-            to_arrow_type(field.dataType)
-        except TypeError:
-            wrong.append(f"{field.name!r} ({field.dataType.simpleString()})")
-    if wrong:
-        raise InputError(
-            f"expected columns that Spark can pass through Python, got {', '.join(wrong[:10])}: cast or drop them, and "
-            "join them again by a key"
-        )
 
 
 def output_type(model: Model, kind: str) -> tuple[DataType, int | None]:
