@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scale-paper.md."""
+"""The arithmetic of docs/scale.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def test_the_page_has_these_tables() -> None:
-    page = next(DOCS / name for name in ("scale-paper.md", "scale.md") if (DOCS / name).exists()).read_text()
+    page = (DOCS / "scale.md").read_text()
     for text in (paper.rates_table(), paper.plans_table(), paper.limits_table()):
         assert text in page, "run python -m benchmarks.distributed.paper and put its tables into the page"
 

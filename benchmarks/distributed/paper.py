@@ -1,6 +1,6 @@
 """What 10^12 rows a day take, from rates that were measured: ``python -m benchmarks.distributed.paper`` prints tables.
 
-docs/scale-paper.md holds them, with what is behind each figure; a test compares. Nothing is measured here.
+docs/scale.md holds them, with what is behind each figure; a test compares. Nothing is measured here.
 """
 
 from __future__ import annotations

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fasttrees._distributed import KINDS
 from fasttrees.errors import InputError, InputTypeError
 from fasttrees.model import Model
 
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
-__all__ = ["KINDS", "Chosen", "choose_columns", "output_type"]
-
-#: Kinds of output, and the arguments of ``Model.predict`` that ask for them.
-KINDS: dict[str, dict[str, Any]] = {
-    "normal": {},
-    "raw": {"raw_score": True},
-    "leaf": {"pred_leaf": True},
-    "contrib": {"pred_contrib": True},
-}
+__all__ = ["Chosen", "choose_columns", "output_type"]
 
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "boolean")
 CAST = ("decimal", "void")  # numbers too, but not in Arrow's types that are read in place

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from fasttrees._distributed import KINDS
 from fasttrees.model import Model
-from fasttrees.spark._schema import KINDS
 from fasttrees.spark._sharing import SharedModel
 
 __all__ = ["Scoring"]
