@@ -101,6 +101,11 @@ def save(path: Path, array: Any) -> str:
     return str(path)
 
 
+def save_archive(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, rows=np.zeros((3, 23)))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -118,6 +123,12 @@ def save(path: Path, array: Any) -> str:
         (
             lambda path: path.write_bytes(path.read_bytes()[:-8]),
             "expected an array of numpy: mmap length is greater than file size",
+        ),
+        (lambda path: path.write_bytes(b""), "expected an array of numpy: No data left in file"),
+        (save_archive, "expected an array of numpy, got an archive of arrays"),
+        (
+            lambda path: path.write_bytes(2 * path.read_bytes()),
+            "expected one array, got 680 bytes after its 3 rows",
         ),
     ],
 )

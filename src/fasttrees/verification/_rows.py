@@ -142,8 +142,11 @@ def _read_text(
 def _read_npy(path: str, n_columns: int, what: str, block_rows: int) -> Iterator[tuple[Array, int]]:
     try:
         mapped: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise InputError(f"{path}: expected an array of numpy: {error}") from error
+    if isinstance(mapped, np.lib.npyio.NpzFile):
+        mapped.close()
+        raise InputError(f"{path}: expected an array of numpy, got an archive of arrays: numpy.save writes one array")
     shape = mapped.shape if mapped.ndim == 2 or n_columns > 1 else (*mapped.shape, 1)
     if mapped.dtype.type not in (np.float64, np.float32) or len(shape) != 2 or shape[1] != n_columns:
         raise InputError(
@@ -151,6 +154,12 @@ def _read_npy(path: str, n_columns: int, what: str, block_rows: int) -> Iterator
         )
     if not mapped.flags.c_contiguous:
         raise InputError(f"{path}: expected an array in C order, got Fortran order: numpy.ascontiguousarray makes one")
+    rest = os.path.getsize(path) - mapped.offset - mapped.nbytes
+    if rest:
+        raise InputError(
+            f"{path}: expected one array, got {rest:,} bytes after its {shape[0]:,} rows: numpy.concatenate joins "
+            "arrays before they are saved"
+        )
     # Read, not mapped: mapped pages would count as memory of this process.
     with open(path, "rb") as file:
         file.seek(mapped.offset)
