@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fasttrees.cli import main
+from fasttrees.comparison._servers import FolderServer
 from fasttrees.comparison.results import Results
 
 MODEL = Path(__file__).parents[1] / "models" / "numerical.txt"
+
+ENDS_WHEN_ASKED = """
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def do_POST(self):
+        print("out of memory", flush=True)
+        os._exit(9)
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+"""
 
 
 def folder(path: Path, program: str) -> Path:
@@ -70,6 +91,25 @@ def test_a_server_that_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     baseline = folder(tmp_path / "baseline", "echo no model here; exit 3\n")
     text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features()))
     assert "the server ended with status 3; its last line: no model here" in text
+
+
+def test_a_server_that_ends_between_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" "$(dirname "$0")/server.py"\n')
+    (baseline / "server.py").write_text(ENDS_WHEN_ASKED)
+    text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features()))
+    assert text.startswith(f"fasttrees: error: sh {baseline}/serve: ")
+    assert text.endswith("its last line: out of memory")
+
+
+def test_a_shell_that_has_not_replaced_itself(tmp_path: Path) -> None:
+    baseline = folder(tmp_path / "baseline", f'"{sys.executable}" -m fasttrees.serving serve; echo ended\n')
+    server = FolderServer(baseline, MODEL, tmp_path / "environment")
+    before = psutil.Process().children()
+    with server.start(os.sched_getaffinity(0), 1):
+        (shell,) = [process for process in psutil.Process().children() if process not in before]
+        (served,) = shell.children()
+    assert not shell.is_running()
+    assert not served.is_running() or served.status() == psutil.STATUS_ZOMBIE  # its parent is gone
 
 
 def test_no_folder_of_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

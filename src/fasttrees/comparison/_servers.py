@@ -6,11 +6,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,13 +23,15 @@ from fasttrees.comparison._environment import make_environment, versions_of
 from fasttrees.comparison._processes import Tree, running_on
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import Contender
+from fasttrees.errors import FastTreesError
 from fasttrees.serving.settings import VARIABLES
-from fasttrees.transform import Client, Job, Server, ServerError, container_command, free_port, stop_command
+from fasttrees.transform import Client, Job, Server, container_command, free_port, stop_command
 
 __all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "Startable"]
 
 START_LIMIT = 300.0  # seconds
 POLL = 0.002
+STOP_LIMIT = 10.0  # seconds that what is left of a server may take to end
 MOST_SHARES = "262144"  # of the CPUs that a control group can have
 MODEL_FOLDER = "/opt/ml/model"
 
@@ -202,12 +205,24 @@ def _started(
             client.close()
         seconds = time.perf_counter() - began
         yield Running(server, tree() if tree else own, seconds)
-    except ServerError as error:
+    except (FastTreesError, ConnectionError, TimeoutError, psutil.Error) as error:
         server.stop(lambda: stop(process))  # after which its last words have been read
         last = next((line for line in reversed(server.last_lines) if line.strip()), "it wrote nothing")
         raise ComparisonError(f"{' '.join(command[:3])}: {error}; its last line: {last}") from error
     finally:
         server.stop(lambda: stop(process))
+        _end_group(process.pid)
+
+
+def _end_group(group: int) -> None:
+    """End what a server has left behind, as a ``serve`` does that is a shell and has not replaced itself."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+        end = time.monotonic() + STOP_LIMIT
+        while time.monotonic() < end:
+            time.sleep(POLL)
+            os.killpg(group, 0)
+        os.killpg(group, signal.SIGKILL)
 
 
 def _docker(*arguments: str) -> str:
