@@ -17,23 +17,31 @@ from fasttrees.comparison.results import Results
 
 MODEL = Path(__file__).parents[1] / "models" / "numerical.txt"
 
-ENDS_WHEN_ASKED = """
+SERVER = """
 import http.server, os
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def log_message(self, *arguments):
         pass
 
     def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
+        self.answer(200 if self.path == "/ping" else 404, b"")
 
     def do_POST(self):
-        print("out of memory", flush=True)
-        os._exit(9)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        ANSWER
 
-http.server.HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 """
+END = "print('out of memory', flush=True); os._exit(9)"
 
 
 def folder(path: Path, program: str) -> Path:
@@ -95,7 +103,7 @@ def test_a_server_that_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_server_that_ends_between_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" "$(dirname "$0")/server.py"\n')
-    (baseline / "server.py").write_text(ENDS_WHEN_ASKED)
+    (baseline / "server.py").write_text(SERVER.replace("ANSWER", END))
     text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features()))
     assert text.startswith(f"fasttrees: error: sh {baseline}/serve: ")
     assert text.endswith("its last line: out of memory")
@@ -121,6 +129,7 @@ def test_rows_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" -m fasttrees.serving serve\n')
     text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features() + 1))
     assert "row 1: expected status 200, got 400" in text
+    assert "its last line" not in text  # of the log of requests
 
 
 def test_no_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

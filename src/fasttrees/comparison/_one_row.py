@@ -79,7 +79,7 @@ def _receive(connection: socket.socket) -> tuple[int, bytes]:
     while not answer.complete:
         data = connection.recv(CHUNK)
         if not data:
-            raise ComparisonError("a request of one row: the server ended the connection before its answer")
+            raise ConnectionError("a request of one row: the server ended the connection before its answer")
         parser.feed_data(data)
     return parser.get_status_code(), answer.body.strip()
 

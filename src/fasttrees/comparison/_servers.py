@@ -25,7 +25,7 @@ from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import Contender
 from fasttrees.errors import FastTreesError
 from fasttrees.serving.settings import VARIABLES
-from fasttrees.transform import Client, Job, Server, container_command, free_port, stop_command
+from fasttrees.transform import Client, Job, Server, ServerError, container_command, free_port, stop_command
 
 __all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "Startable"]
 
@@ -205,10 +205,12 @@ def _started(
             client.close()
         seconds = time.perf_counter() - began
         yield Running(server, tree() if tree else own, seconds)
-    except (FastTreesError, ConnectionError, TimeoutError, psutil.Error) as error:
+    except (ServerError, ConnectionError, TimeoutError, psutil.Error) as error:
         server.stop(lambda: stop(process))  # after which its last words have been read
-        last = next((line for line in reversed(server.last_lines) if line.strip()), "it wrote nothing")
-        raise ComparisonError(f"{' '.join(command[:3])}: {error}; its last line: {last}") from error
+        last = next((f"; its last line: {line}" for line in reversed(server.last_lines) if line.strip()), "")
+        raise ComparisonError(f"{' '.join(command[:3])}: {error}{last}") from error
+    except FastTreesError as error:
+        raise ComparisonError(f"{' '.join(command[:3])}: {error}") from error
     finally:
         server.stop(lambda: stop(process))
         _end_group(process.pid)
