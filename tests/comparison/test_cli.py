@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from fasttrees.cli import main
+from fasttrees.comparison._rows import Bodies
 from fasttrees.comparison._servers import FolderServer
+from fasttrees.comparison._turn import take_turn
 from fasttrees.comparison.results import Results
 
 MODEL = Path(__file__).parents[1] / "models" / "numerical.txt"
@@ -41,6 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 """
+NO_LAST_LINE_END = "self.answer(200, b'\\n'.join([b'0.5'] * body.count(b'\\n')))"
 END = "print('out of memory', flush=True); os._exit(9)"
 
 
@@ -107,6 +110,21 @@ def test_a_server_that_ends_between_requests(tmp_path: Path, capsys: pytest.Capt
     text = failing(tmp_path, capsys, baseline, rows(tmp_path / "rows.csv", n_features()))
     assert text.startswith(f"fasttrees: error: sh {baseline}/serve: ")
     assert text.endswith("its last line: out of memory")
+
+
+def test_answers_without_a_last_line_end(tmp_path: Path) -> None:
+    baseline = folder(tmp_path / "baseline", f'exec "{sys.executable}" "$(dirname "$0")/server.py"\n')
+    (baseline / "server.py").write_text(SERVER.replace("ANSWER", NO_LAST_LINE_END))
+    text = b"1,2\n" * 300_000  # more than a body of 1 MB
+    for name in ("bulk.csv", "large.csv"):
+        (tmp_path / name).write_bytes(text)
+    bodies = Bodies(
+        tmp_path / "bulk.csv", tmp_path / "large.csv", [b"1,2\n"], 300_000, len(text), 300_000, payload_mb=1
+    )
+    server = FolderServer(baseline, MODEL, tmp_path / "environment")
+    cpus = sorted(os.sched_getaffinity(0))
+    take_turn(0, "python-container", server, cpus, 1, bodies, 0.05, tmp_path / "out")
+    assert (tmp_path / "out" / "bulk.csv.out").read_bytes() == b"0.5\n" * 300_000
 
 
 def test_a_shell_that_has_not_replaced_itself(tmp_path: Path) -> None:

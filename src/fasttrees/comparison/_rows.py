@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fasttrees.comparison.errors import ComparisonError
 
-__all__ = ["Bodies", "make_bodies"]
+__all__ = ["LARGE_MB", "Bodies", "make_bodies"]
 
 MEGABYTE = 1 << 20
 PAYLOAD_MB = 6  # what Batch Transform puts into a request, if nothing else is said

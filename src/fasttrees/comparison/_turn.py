@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fasttrees.comparison._one_row import measure_one_row, warm_up
 from fasttrees.comparison._processes import peak_of, running_on
-from fasttrees.comparison._rows import Bodies
+from fasttrees.comparison._rows import LARGE_MB, Bodies
 from fasttrees.comparison._servers import Running, Startable
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import Bulk, Turn
@@ -56,7 +56,7 @@ def take_turn(
         idle = running.tree.memory()
         one_row = measure_one_row(url, bodies.singles, seconds)
         with running.tree.watching_memory() as samples:
-            _send(running, bodies.large, Job(max_payload_mb=100, max_concurrent=1, max_retries=0), out)
+            _send(running, bodies.large, LARGE_MB, 1, out)
         bulk = _measure_bulk(running, bodies, len(cpus), seconds, out)
     return Turn(
         round=number,
@@ -73,17 +73,18 @@ def take_turn(
 
 def _measure_bulk(running: Running, bodies: Bodies, cores: int, seconds: float, out: Path) -> Bulk:
     """Transform the rows, again and again, with as many requests at the same time as there are cores."""
-    job = Job(max_payload_mb=bodies.payload_mb, max_concurrent=cores, max_retries=0)
     rows = size = 0
     passed = 0.0
     before = running.tree.cpu_seconds()
     while passed < seconds:
-        summary = _send(running, bodies.bulk, job, out)
+        summary = _send(running, bodies.bulk, bodies.payload_mb, cores, out)
         rows, size, passed = rows + summary.rows, size + summary.input_bytes, passed + summary.seconds
     return Bulk(rows=rows, bytes=size, seconds=passed, cpu_seconds=running.tree.cpu_seconds() - before)
 
 
-def _send(running: Running, file: Path, job: Job, out: Path) -> Summary:
+def _send(running: Running, file: Path, payload_mb: int, max_concurrent: int, out: Path) -> Summary:
+    # By line, as CSV is assembled: not every server ends its last line.
+    job = Job(max_payload_mb=payload_mb, max_concurrent=max_concurrent, max_retries=0, assemble_lines=True)
     problems: list[str] = []
     client = Client(running.server.url, job, running.server.check)
     summary = transform(find_objects(str(file), str(out)), client, job, fail=problems.append)
