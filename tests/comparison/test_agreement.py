@@ -20,8 +20,13 @@ def compared(folder: Path, ours: bytes, others: bytes) -> tuple[int, int, float]
 def test_equal_and_nearly_equal(tmp_path: Path) -> None:
     assert compared(tmp_path, b"0.5\n1,2\n", b"0.5\n1,2\n") == (2, 2, 0)
     rows, equal, largest = compared(tmp_path, b"0.5\n1,2\nnan\n", b"0.500001\n1,2.0\nNaN\n")
-    assert (rows, equal) == (3, 0)
+    assert (rows, equal) == (3, 2)
     assert largest == pytest.approx(1e-6)
+
+
+def test_equal_bits_written_in_another_way(tmp_path: Path) -> None:
+    assert compared(tmp_path, b"0.5\n0.1,nan\n-inf\n", b"5e-1\r\n0.10,NaN\r\n-Infinity\r\n") == (3, 3, 0)
+    assert compared(tmp_path, b"0.0\n", b"-0.0\n") == (1, 0, 0)
 
 
 @pytest.mark.parametrize("other", [b"0.5\n0.50002\n", b"0.5\n1,2\n", b"0.5\nnan\n", b"0.5\nerror\n"])

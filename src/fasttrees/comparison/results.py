@@ -123,7 +123,7 @@ class Agreement(Record):
     """How the answers of the two differ."""
 
     rows: int
-    equal_rows: int = Field(description="with the same text, hence the same bits")
+    equal_rows: int = Field(description="all of whose numbers have the same bits")
     largest_difference: float
 
 
