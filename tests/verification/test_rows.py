@@ -183,3 +183,9 @@ def test_bad_rows_name_the_file(reference: str, tmp_path: Path) -> None:
     path.write_text("1,2\n")
     with pytest.raises(FastTreesError, match=f"^{path}: row 1: expected 23 cells, got 2"):
         verify(MODEL, str(path), reference=reference)
+
+
+def test_an_array_has_no_label_column(flights: Matrix, reference: str, tmp_path: Path) -> None:
+    path = save(tmp_path / "rows.npy", flights)
+    with pytest.raises(FastTreesError, match=r"without a label column, got .* 0: numpy\.delete takes a column"):
+        verify(MODEL, path, reference=reference, form=RowFormat(label_column="0"))

@@ -66,6 +66,11 @@ def read_rows(
         Bytes of the file that are read.
     """
     if path.endswith(".npy"):
+        if form.label_column is not None:
+            raise InputError(
+                f"{path}: expected an array of nothing but features, without a label column, got label column "
+                f"{form.label_column}: numpy.delete takes a column out"
+            )
         yield from _read_npy(
             path, model.num_feature(), "features", _block_rows(model.num_feature(), model.num_outputs())
         )
