@@ -38,7 +38,8 @@ def write_page(results: Results, path: str | PathLike[str]) -> None:
     page.add_plot(plots.plot_costs(results, "en"), "Cost of scoring a million rows, by instance")
     fixed = plots.plot_fixed(results, "en")
     if fixed is not None:
-        _add_table(page, fixed_table(results), numeric=(0, 1))
+        table = fixed_table(results)
+        _add_table(page, table, numeric=tuple(range(len(table[0]))))
         page.add_plot(fixed, "Saved of a daily job, by the minutes that either is paid for besides scoring")
     page.add_section("What was measured")
     for sentence in notes(results):
