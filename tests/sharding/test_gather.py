@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -120,12 +121,38 @@ def test_standard_output_stops_before_a_wrong_part(
 
 def test_changed_part_is_not_joined(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     part = tmp_path / "shard" / "parts" / "part-00002.csv"
+    before = part.stat()
     part.write_bytes(part.read_bytes().replace(b"5", b"6"))
+    os.utime(part, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert run(tmp_path) == 0
     (tmp_path / "all").unlink()
     assert run(tmp_path, "--join-input") == 1
     assert "part-00002.csv: expected SHA-256 " in capsys.readouterr().err
     assert not (tmp_path / "all").exists()
+
+
+def test_answers_of_an_earlier_job(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The next table has as many rows in each part, and its job ends after the first two."""
+    table = tmp_path / "table.csv"
+    for path in out.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    for path in (tmp_path / "shard" / "parts").iterdir():
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    assert run(tmp_path) == 0
+    (tmp_path / "all").unlink()
+    table.write_text("".join("9" if digit.isdigit() else digit for digit in table.read_text()))
+    assert sum(shard_of(tmp_path, "shard")) == N_ROWS
+    for number in (0, 1):
+        (out / f"part-{number:05}.csv.out").touch()
+    assert run(tmp_path) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(", so ")[0] for line in lines[:-1]] == [
+        f"fasttrees: error: part-0000{number}.csv.out: is older than {tmp_path}/shard/parts/part-0000{number}.csv"
+        for number in (2, 3)
+    ]
+    assert not (tmp_path / "all").exists()
+    shutil.rmtree(tmp_path / "shard" / "parts")  # nothing to compare with
+    assert run(tmp_path) == 0
 
 
 def test_without_a_complete_manifest(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def gather(
     report: Callable[[int, int], None] = lambda n_bytes, n_rows: None,
     fail: Callable[[str], None] = lambda problem: None,
 ) -> Gathered:
-    """Check that there is one whole answer to each part and nothing else, and join them.
+    """Check that there is one whole answer to each part, none older than it, and nothing else, and join them.
 
     Parameters
     ----------
@@ -81,6 +81,8 @@ def gather(
         scratch = Path(folder)
         manifest = _read_complete(store, scratch)
         _compare_names(manifest, answers, tell)
+        if not problems:
+            _compare_times(manifest, store, answers, tell)
         if problems:
             raise _refusal(answers, problems)
         with open_output(target) as output:
@@ -134,6 +136,20 @@ def _compare_names(manifest: Manifest, answers: Store, tell: Callable[[str], Non
         tell(f"{name}: is missing; the job may have failed on {name.removesuffix(ENDING)}")
     for name in sorted(found - expected):
         tell(f"{name}: is no answer to a part of the manifest; is it of another job?")
+
+
+def _compare_times(manifest: Manifest, store: Store, answers: Store, tell: Callable[[str], None]) -> None:
+    """Find answers that an earlier job has left: a job that fails may leave them, and their counts may be the same."""
+    if type(store) is not type(answers):
+        return  # two clocks
+    put, answered = store.times(PARTS), answers.times()
+    for part in manifest.parts:
+        name = part.name + ENDING
+        if part.name in put and answered[name] < int(put[part.name]):  # some file systems tell whole seconds
+            tell(
+                f"{name}: is older than {store.place}/{PARTS}{part.name}, so of an earlier job; run the job again "
+                "(or touch the answers, if the parts were only copied)"
+            )
 
 
 def _count_rows(path: Path) -> int:

@@ -42,6 +42,14 @@ class S3Prefix:
         whole = self._prefix + prefix
         return {key.removeprefix(whole) for key in objects.find(self._bucket, whole) if key != whole}
 
+    def times(self, prefix: str = "") -> dict[str, float]:
+        """Tell when the objects below a prefix of this prefix were put, by the clock of S3."""
+        whole = self._prefix + prefix
+        pages = self._bucket.client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=whole)
+        with explaining(f"{self.place}/{prefix}", "transform"):
+            items = [item for page in pages for item in page.get("Contents", [])]
+        return {item["Key"].removeprefix(whole): item["LastModified"].timestamp() for item in items}
+
     def has(self, name: str) -> bool:
         """Tell whether there is an object."""
         return self._prefix + name in objects.find(self._bucket, self._prefix + name)

@@ -38,6 +38,9 @@ class Store(Protocol):
     def names(self, prefix: str = "") -> set[str]:
         """List the objects whose names begin with `prefix`, without it."""
 
+    def times(self, prefix: str = "") -> dict[str, float]:
+        """Tell of each of these names when its object was written, in seconds since 1970, by the store's own clock."""
+
     def has(self, name: str) -> bool:
         """Tell whether there is an object."""
 
@@ -97,6 +100,10 @@ class Folder:
         base = self._folder / prefix
         walk = os.walk(base, onerror=_fail) if base.exists() else ()
         return {os.path.relpath(os.path.join(folder, name), base) for folder, _, names in walk for name in names}
+
+    def times(self, prefix: str = "") -> dict[str, float]:
+        """Tell when the files below a folder of this folder were written."""
+        return {name: (self._folder / prefix / name).stat().st_mtime for name in self.names(prefix)}
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,21 @@ def test_missing_and_foreign_answers(source: Path, s3: Any) -> None:
     with pytest.raises(FastTreesError, match="2 problems"):
         gather(PLACE, f"s3://{BUCKET}/jobs/1", "-", fail=problems.append)
     assert [problem.partition(":")[0] for problem in problems] == ["part-00000.csv.out", "other.out"]
+
+
+def test_answers_of_an_earlier_job(source: Path, s3: Any) -> None:
+    """The next table has as many rows in each part, and its job ends after the first."""
+    names = [part.name for part in shard(str(source), PLACE, Options(9000)).manifest.parts]
+    answer(s3, names)
+    time.sleep(1.1)  # S3 tells seconds
+    source.write_text(source.read_text().replace("1", "2"))
+    again = shard(str(source), PLACE, Options(9000), confirm=lambda question: True)
+    assert [part.name for part in again.manifest.parts] == names
+    answer(s3, names[:1])
+    problems: list[str] = []
+    with pytest.raises(FastTreesError, match="2 problems"):
+        gather(PLACE, f"s3://{BUCKET}/jobs/1", "-", fail=problems.append)
+    assert [problem.partition(" than ")[0] for problem in problems] == [f"{name}.out: is older" for name in names[1:]]
 
 
 @pytest.mark.usefixtures("faults")
