@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import pickle
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -97,11 +98,12 @@ def choose_columns(model: Model, present: Sequence[Any], columns: Sequence[Any] 
     wanted = model.feature_name() if columns is None else list(columns)
     if len(wanted) != model.num_feature():
         raise InputError(f"expected {model.num_feature()} columns, one for each feature, got {len(wanted)}")
-    missing = [name for name in wanted if name not in present]
+    counts = Counter(present)  # not by looking through the list: Ray asks for each batch, of thousands of columns too
+    missing = [name for name in wanted if name not in counts]
     if missing:
         hint = "; name the feature columns in columns" if columns is None else ""
         raise InputError(f"expected the columns {_some(missing)}, got {_some(present)}{hint}")
-    twice = [name for name in dict.fromkeys(wanted) if present.count(name) > 1]
+    twice = [name for name in dict.fromkeys(wanted) if counts[name] > 1]
     if twice:
         raise InputError(f"expected columns of different names, got more than one named {twice[0]!r}")
     return wanted

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import fasttrees
+from fasttrees._distributed import choose_columns
 from fasttrees.ray import Predictor
 from tests.builders import Matrix, assert_same_bits
 from tests.engines.models import KINDS, MODELS, load, rows
@@ -58,6 +59,22 @@ def test_formats(name: str, kind: str, form: str) -> None:
         else {k: v[:0] for k, v in batch.items()}
     )
     assert len(Predictor(model, kind=kind)(none)["prediction"]) == 0
+
+
+def test_names_are_not_looked_for_one_by_one() -> None:
+    class Name(str):
+        n_compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Name.n_compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    model = load("numerical")
+    names = [Name(name) for name in (*model.feature_name(), *(f"other{i}" for i in range(1000)))]
+    assert choose_columns(model, names, None) == model.feature_name()
+    assert Name.n_compared < 3 * len(names)
 
 
 def test_tensors_as_rows() -> None:
