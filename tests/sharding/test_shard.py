@@ -216,7 +216,11 @@ def test_parquet(tmp_path: Path) -> None:
         shard(str(tmp_path / "t.parquet"), str(tmp_path / "out2"), Options(1000))
     with pytest.raises(FastTreesError, match="goes without --header"):
         shard(str(tmp_path / "t.parquet"), str(tmp_path / "out2"), Options(1000, header=True))
-    (tmp_path / "t.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:-50])
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content[:2000] + bytes(9000) + content[11_000:])
+    with pytest.raises(ShardError, match=r"t\.parquet: "):
+        shard(str(tmp_path / "t.parquet"), str(tmp_path / "damaged"), Options(1000, label_column="word"))
+    (tmp_path / "t.parquet").write_bytes(content[:-50])
     with pytest.raises(ShardError, match=r"t\.parquet: "):
         shard(str(tmp_path / "t.parquet"), str(tmp_path / "out2"), Options(1000))
 

@@ -76,10 +76,15 @@ class ParquetTable:
     def blocks(self, n_threads: int) -> Generator[Block, None, None]:
         """Read all rows."""
         batches = self._file.iter_batches(BLOCK_ROWS, columns=self._names, use_threads=False)
-        with closing(map_in_order(self._encode, batches, n_threads)) as blocks:
-            for block in blocks:
-                self._n_rows += block.n_rows
-                yield block
+        try:
+            with closing(map_in_order(self._encode, batches, n_threads)) as blocks:
+                for block in blocks:
+                    self._n_rows += block.n_rows
+                    yield block
+        except OSError as error:
+            if error.errno is None:  # so pyarrow tells of bytes that cannot be unpacked
+                raise ShardError(f"{self._path}: {error}") from error
+            raise
 
     def _encode(self, batch: Any) -> Block:
         import pyarrow as pa
