@@ -289,6 +289,14 @@ def test_parts_of_another_table_are_replaced_only_with_yes(
         shard(str(source), str(out), Options(9000))
 
 
+def test_other_options_after_a_run_that_put_nothing(tmp_path: Path) -> None:
+    """Without a question: there is nothing to replace."""
+    (tmp_path / "table").write_text("a,b\n1,2\n")
+    assert run(tmp_path / "table", tmp_path / "out") == 1
+    assert run(tmp_path / "table", tmp_path / "out", "--header") == 0
+    assert parts_of(tmp_path / "out") == [b"1,2\n"]
+
+
 def test_foreign_objects_would_be_scored(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "parts" / "a").mkdir(parents=True)
     (tmp_path / "out" / "parts" / "a" / "notes.txt").write_text("x")

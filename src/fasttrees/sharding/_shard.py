@@ -134,6 +134,8 @@ def _prepare(store: Store, manifest: Manifest, confirm: Callable[[str], bool]) -
         is_same = not names
     else:
         is_same = (found.source, found.options) == (manifest.source, manifest.options)
+        if not names and not found.complete:  # a first run that ended before its first part, for want of an option
+            is_same = True
         if found.complete and found.source.size is None:  # the same name may be another stream
             is_same = False
     if not is_same:
