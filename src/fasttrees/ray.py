@@ -61,7 +61,7 @@ def predict(
 
     shipped = Shipped.of(model)
     settings: dict[str, Any] = {"kind": kind, "columns": columns, "output": output, "n_threads": n_threads}
-    Predictor(shipped, **settings)._check_schema(dataset.schema(fetch_if_missing=False))
+    Predictor(shipped, **settings)._check_schema(dataset.schema(fetch_if_missing=False), batch_format)
     reserved = {} if n_threads is None else {"num_cpus": n_threads}
     return dataset.map_batches(
         Predictor,
@@ -134,7 +134,7 @@ class Predictor:
             scores = self._predict(self._rows_of_arrays(batch))
             return {**batch, self._output: scores}
         if hasattr(batch, "append_column"):
-            scores = self._predict(batch.select(self._choose(batch.column_names)))
+            scores = self._predict(self._rows_of_table(batch))
             return batch.append_column(self._output, _arrow_of(scores))
         if hasattr(batch, "assign"):
             scores = self._predict(self._rows_of_frame(batch))
@@ -168,16 +168,28 @@ class Predictor:
             )
         return frame
 
-    def _check_schema(self, schema: Any) -> None:
-        """Raise what every batch would, as far as it can be told: a schema of Arrow also tells the types."""
+    def _rows_of_table(self, batch: Any) -> Any:
+        from pyarrow.types import is_dictionary
+
+        table = batch.select(self._choose(batch.column_names))
+        if words := [field.name for field in table.schema if is_dictionary(field.type)]:
+            raise InputError(
+                f"expected columns of numbers, got categories in {words[0]!r}: a model that knows them matches them in "
+                'batches of pandas; use batch_format="pandas"'
+            )
+        return table
+
+    def _check_schema(self, schema: Any, batch_format: str) -> None:
+        """Raise what every batch would, as far as it can be told: a schema of Arrow tells the types of such batches."""
         if schema is None or len(schema.names if self._columns is None else self._columns) == 1:
             return  # one column may have tensors, which the first batch shows
         import pyarrow as pa
 
         names = self._choose(schema.names)
-        if isinstance(schema.base_schema, pa.Schema):
+        if batch_format == "pyarrow" and isinstance(schema.base_schema, pa.Schema):
             fields = [schema.base_schema.field(name) for name in names]
-            self._scores.predict(self._model, pa.table([pa.nulls(1, f.type) for f in fields], pa.schema(fields)), 1)
+            table = pa.table([pa.nulls(1, f.type) for f in fields], pa.schema(fields))
+            self._scores.predict(self._model, self._rows_of_table(table), 1)
 
 
 def _shipped(model: Any) -> Shipped:

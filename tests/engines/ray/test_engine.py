@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -144,6 +145,25 @@ def test_tensors_and_the_class_by_hand(ray: Any) -> None:
     ):
         batch = result.take_batch(60, batch_format="numpy")
         assert_same_bits(batch["prediction"], MODEL.predict(batch["data"]))
+
+
+def test_categories_of_blocks_of_arrow(ray: Any) -> None:
+    """Those of each block stand in another order; pandas gets them as categories."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"a": rng.normal(size=200), "c": pd.Categorical(rng.choice(list("xyz"), 200))})
+    target = (frame["c"] == "y") + frame["a"]
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(frame, target), 5)
+    expected = np.asarray(booster.predict(frame, num_threads=1))
+    model = fasttrees.Model.from_booster(booster)
+    frame["id"] = range(200)
+    others = frame.assign(c=frame["c"].cat.reorder_categories(list("zyx")))
+    dataset = ray.data.from_arrow([pa.Table.from_pandas(part, preserve_index=False)
+                                   for part in (frame[:90], others[90:])])  # fmt: skip
+    for batch_size in (None, 150):
+        result = fasttrees.ray.predict(dataset, model, batch_format="pandas", batch_size=batch_size)
+        assert_same_bits(predictions(result), expected)
+    with pytest.raises(fasttrees.InputError, match=r"categories in 'c'.*batch_format=\"pandas\""):
+        fasttrees.ray.predict(dataset, model)
 
 
 def test_refused_before_the_job(ray: Any) -> None:

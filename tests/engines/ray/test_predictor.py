@@ -99,6 +99,7 @@ def test_categories() -> None:
     expected = booster.predict(frame, num_threads=1)
     other_codes = frame.assign(c=frame["c"].cat.reorder_categories(list("zyx")))
     assert_same_bits(scores_of(Predictor(fasttrees.Model.from_booster(booster))(other_codes)), np.asarray(expected))
+    refused("categories in 'c'", pa.Table.from_pandas(frame), columns=["a", "c", "a", "a", "a"])
     with pytest.raises(fasttrees.InputError, match="knows no categories"):
         Predictor(load("numerical"), columns=["a", "c", "a", "a", "a"])(frame)
 
