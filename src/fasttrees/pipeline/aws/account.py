@@ -52,6 +52,11 @@ class Account:
                 self._clients[service] = self._boto3.client(service, region_name=self.region, config=config)
         return self._clients[service]
 
+    @property
+    def sagemaker(self) -> Any:
+        """The client of SageMaker."""
+        return self.client("sagemaker")
+
     @cached_property
     def region(self) -> str:
         """Region that all is created in."""

@@ -60,10 +60,6 @@ class Cleaning:
         self._prefix = f"{config.pipeline.project}-{config.pipeline.experiment}"
 
     @property
-    def _sagemaker(self) -> Any:
-        return self._account.client("sagemaker")
-
-    @property
     def _logs(self) -> Any:
         return self._account.client("logs")
 
@@ -99,9 +95,9 @@ class Cleaning:
             elif kind in LOG_GROUPS:
                 self._stop(kind, name, progress)
             elif kind == "endpoint-config":
-                self._sagemaker.delete_endpoint_config(EndpointConfigName=name)
+                self._account.sagemaker.delete_endpoint_config(EndpointConfigName=name)
             elif kind == "model":
-                self._sagemaker.delete_model(ModelName=name)
+                self._account.sagemaker.delete_model(ModelName=name)
             elif kind == "log-stream":
                 group, _, stream = name.partition(":")
                 self._logs.delete_log_stream(logGroupName=group, logStreamName=stream)
@@ -115,7 +111,7 @@ class Cleaning:
         own = []
         for item in self._list(kind):
             with explaining(f"{kind} {item.name}", STEP), ignoring_missing():
-                pages = self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=item.arn)
+                pages = self._account.sagemaker.get_paginator("list_tags").paginate(ResourceArn=item.arn)
                 if are_own([tag for page in pages for tag in page["Tags"]], self._config):
                     own.append(item)
                 else:
@@ -126,7 +122,7 @@ class Cleaning:
     def _list(self, kind: str) -> list[Item]:
         operation, result, key = LISTS[kind]
         with explaining(f"{kind}s {self._prefix}*", STEP):
-            pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix)
+            pages = self._account.sagemaker.get_paginator(operation).paginate(NameContains=self._prefix)
             rows = [row for page in pages for row in page[result]]
         items = [Item(kind, row[f"{key}Name"], row[f"{key}Arn"], row.get(f"{key}Status", "")) for row in rows]
         return [item for item in items if f"{item.name}-".startswith(f"{self._prefix}-")]
@@ -151,7 +147,7 @@ class Cleaning:
         """Delete an endpoint, and wait until it is gone; one that changes is deleted as soon as it may be."""
         status = ""
         for elapsed in self._poller.rounds(TIMEOUT):
-            status = self._sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
+            status = self._account.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
             if status != "Deleting":
                 self._ask_deletion(name, status)
             progress.advance(f"endpoint {name}: is being deleted", int(elapsed), None, "seconds")
@@ -163,7 +159,7 @@ class Cleaning:
 
     def _ask_deletion(self, name: str, status: str) -> None:
         try:
-            self._sagemaker.delete_endpoint(EndpointName=name)
+            self._account.sagemaker.delete_endpoint(EndpointName=name)
         except ClientError as error:
             if status not in CHANGING or code_of(error) != "ValidationException" or is_missing(error):
                 raise
@@ -185,14 +181,14 @@ class Cleaning:
 
     def _job_status(self, kind: str, name: str) -> str:
         if kind == "training-job":
-            return str(self._sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"])
-        return str(self._sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"])
+            return str(self._account.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"])
+        return str(self._account.sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"])
 
     def _ask_stop(self, kind: str, name: str) -> None:
         if kind == "training-job":
-            self._sagemaker.stop_training_job(TrainingJobName=name)
+            self._account.sagemaker.stop_training_job(TrainingJobName=name)
         else:
-            self._sagemaker.stop_transform_job(TransformJobName=name)
+            self._account.sagemaker.stop_transform_job(TransformJobName=name)
 
 
 def _resource(item: Item) -> Resource:

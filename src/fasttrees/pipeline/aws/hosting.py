@@ -43,10 +43,6 @@ class Endpoints:
         self._poller = poller
         self._models = models
 
-    @property
-    def _sagemaker(self) -> Any:
-        return self._account.client("sagemaker")
-
     def deploy(self, hosting: Hosting, progress: Progress) -> str:
         """Bring an endpoint with this very model and instances into service; return its ARN. See Backend."""
         name, timeout = hosting.name, self._config.deploy.timeout_minutes * 60.0
@@ -59,7 +55,7 @@ class Endpoints:
         if found is None:
             request = {"EndpointName": name, "EndpointConfigName": wanted, "Tags": tag_list(self._config)}
             with explaining(f"endpoint {name}", STEP):
-                call_when_found(lambda: self._sagemaker.create_endpoint(**request), self._poller)
+                call_when_found(lambda: self._account.sagemaker.create_endpoint(**request), self._poller)
             progress.say(f"endpoint {name} is being created: {self._console(name)}; it costs money until it is deleted")
         elif found["EndpointStatus"] != "InService":
             raise PipelineError(self._failure(name, found))
@@ -69,7 +65,7 @@ class Endpoints:
             self._check_own(name, found["EndpointArn"])
             update = {"EndpointName": name, "EndpointConfigName": wanted}
             with explaining(f"endpoint {name}", STEP):
-                call_when_found(lambda: self._sagemaker.update_endpoint(**update), self._poller)
+                call_when_found(lambda: self._account.sagemaker.update_endpoint(**update), self._poller)
             progress.say(f"endpoint {name} gets another model or other instances; the old ones answer until then")
         found = self._wait(name, timeout, progress, begun=True)
         if found is None or found["EndpointStatus"] != "InService" or found["EndpointConfigName"] != wanted:
@@ -97,7 +93,7 @@ class Endpoints:
     def _describe(self, name: str) -> dict[str, Any] | None:
         """Return the service's description of an endpoint; None: there is none."""
         with explaining(f"endpoint {name}", STEP), ignoring_missing():
-            description: dict[str, Any] = self._sagemaker.describe_endpoint(EndpointName=name)
+            description: dict[str, Any] = self._account.sagemaker.describe_endpoint(EndpointName=name)
             return description
         return None
 
@@ -136,7 +132,7 @@ class Endpoints:
     def _check_own(self, name: str, arn: str) -> None:
         """Refuse to change an endpoint that does not carry the pipeline's tags."""
         with explaining(f"endpoint {name}", STEP):
-            tags = self._sagemaker.list_tags(ResourceArn=arn)["Tags"]
+            tags = self._account.sagemaker.list_tags(ResourceArn=arn)["Tags"]
         if not are_own(tags, self._config):
             raise PipelineError(
                 f"endpoint {name} exists already and does not carry this pipeline's tags, so it is left as it is: "

@@ -39,10 +39,6 @@ class Models:
         self._config = config
         self._account = account
 
-    @property
-    def _sagemaker(self) -> Any:
-        return self._account.client("sagemaker")
-
     def create_model(self, hosting: Hosting, step: str) -> str:
         """Make sure that there is the model, for a step whose policy grants it; return its name."""
         aws = self._config.aws
@@ -55,9 +51,9 @@ class Models:
         name = _name(hosting.name, {**content, "artifact": hosting.artifact_key})
         with explaining(f"model {name}", step):
             with ignoring_missing():
-                self._sagemaker.describe_model(ModelName=name)
+                self._account.sagemaker.describe_model(ModelName=name)
                 return name
-            self._sagemaker.create_model(ModelName=name, Tags=tag_list(self._config), **content)
+            self._account.sagemaker.create_model(ModelName=name, Tags=tag_list(self._config), **content)
         return name
 
     def create_endpoint_config(self, hosting: Hosting, model: str, step: str) -> str:
@@ -77,10 +73,10 @@ class Models:
         name = _name(hosting.name, content)
         with explaining(f"endpoint configuration {name}", step):
             with ignoring_missing():
-                self._sagemaker.describe_endpoint_config(EndpointConfigName=name)
+                self._account.sagemaker.describe_endpoint_config(EndpointConfigName=name)
                 return name
             request = {"EndpointConfigName": name, "Tags": tag_list(self._config), **content}
-            call_when_found(lambda: self._sagemaker.create_endpoint_config(**request), self._poller)
+            call_when_found(lambda: self._account.sagemaker.create_endpoint_config(**request), self._poller)
         return name
 
     def _model_source(self, hosting: Hosting) -> dict[str, Any]:

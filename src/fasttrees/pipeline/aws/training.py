@@ -43,10 +43,6 @@ class TrainingJobs:
         self._account = account
         self._poller = poller
 
-    @property
-    def _sagemaker(self) -> Any:
-        return self._account.client("sagemaker")
-
     def train(self, job: TrainingJob, progress: Progress) -> JobOutcome:
         """Run a training job, or wait for the one of its name, or return how it ended; see Backend."""
         request = self._request(job)
@@ -54,7 +50,7 @@ class TrainingJobs:
         description = found.describe()
         if description is None:
             with explaining(str(found), STEP):
-                self._sagemaker.create_training_job(**request)
+                self._account.sagemaker.create_training_job(**request)
             progress.say(f"{found} has begun: {found.console(self._account)}")
         else:
             self._check_same(found, request, description)
@@ -73,7 +69,7 @@ class TrainingJobs:
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         with explaining(f"training job {name}", STEP), ignoring_missing():
-            description: dict[str, Any] = self._sagemaker.describe_training_job(TrainingJobName=name)
+            description: dict[str, Any] = self._account.sagemaker.describe_training_job(TrainingJobName=name)
             return description
         return None
 

@@ -39,10 +39,6 @@ class TransformJobs:
         self._poller = poller
         self._models = models
 
-    @property
-    def _sagemaker(self) -> Any:
-        return self._account.client("sagemaker")
-
     def transform(self, job: TransformJob, progress: Progress) -> JobOutcome:
         """Run a Batch Transform, or wait for the one of its name, or return how it ended; see Backend."""
         found = Job("transform", job.name, STEP, TRANSFORM_JOBS, lambda: self._describe(job.name))
@@ -52,7 +48,7 @@ class TransformJobs:
             model = self._models.create_model(job.hosting, STEP)
             request = self._request(job, model, output)
             with explaining(str(found), STEP):
-                call_when_found(lambda: self._sagemaker.create_transform_job(**request), self._poller)
+                call_when_found(lambda: self._account.sagemaker.create_transform_job(**request), self._poller)
             progress.say(f"{found} has begun: {found.console(self._account)}")
         elif description["TransformOutput"]["S3OutputPath"] != output:
             raise PipelineError(
@@ -65,7 +61,7 @@ class TransformJobs:
         description = finish(found, description, self._account, self._poller, minutes * 60.0, progress)
         if description is None:
             with explaining(str(found), STEP):
-                self._sagemaker.stop_transform_job(TransformJobName=job.name)
+                self._account.sagemaker.stop_transform_job(TransformJobName=job.name)
             raise JobFailedError(
                 f"{found} has not ended after {minutes} minutes (transform.timeout_minutes) and is being stopped, so "
                 f"that it costs no more: see {found.console(self._account)}; more time, another instance type or "
@@ -77,7 +73,7 @@ class TransformJobs:
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         with explaining(f"transform job {name}", STEP), ignoring_missing():
-            description: dict[str, Any] = self._sagemaker.describe_transform_job(TransformJobName=name)
+            description: dict[str, Any] = self._account.sagemaker.describe_transform_job(TransformJobName=name)
             return description
         return None
 
