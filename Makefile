@@ -52,7 +52,7 @@ lint: $(VENV)/.tools ## Check style and types
 # The extensions do not link AddressSanitizer into Python, so it is loaded first, and the C++ library with it: it has to
 # find the function that throws. Python's own allocator would hide overruns. Leaks: Python never frees all it has.
 sanitize: $(SANITIZE_VENV)/.installed ## Run unit and parity tests with bounds checks and sanitizers compiled in
-	module=$$($(SANITIZE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/fasttrees/_reader.*.so; \
+	module=$$($(SANITIZE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/fasttrees/_modelfile/reader.*.so; \
 	LD_PRELOAD=$$(ldd $$module | awk '/libasan|libstdc\+\+/ { printf "%s ", $$3 }') \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	$(SANITIZE_VENV)/bin/pytest tests/unit tests/parity
@@ -75,22 +75,22 @@ test-container: $(VENV)/.tools ## Build the images of container/Dockerfile and t
 bench: dist/.built ## Compare speed with other engines, in a short form
 	$(PYTHON) -m benchmarks --wheel dist/*.whl
 
-bench-full: dist/.built ## Compare everything with all engines and write docs/performance.md
+bench-full: dist/.built ## Compare everything with all engines and write docs/internals/performance.md
 	$(PYTHON) -m benchmarks --wheel dist/*.whl --full
 
-bench-serving: dist/.built ## Compare the server with the usual Python container and write docs/serving-performance.md
+bench-serving: dist/.built ## Compare the server with the usual Python container and write docs/internals/serving-performance.md
 	$(PYTHON) -m benchmarks.serving --wheel dist/*.whl
 
 compare: $(VENV)/.tools ## Measure the usual Python container and our server on the flights model, and what follows
 	$(VENV)/bin/fasttrees compare $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv --baseline benchmarks/python-container \
 		--output build/comparison
 
-study: $(VENV)/.tools ## Write docs/study-sa-east-1.md and docs/estudo-sa-east-1.md from the figures of the last study
-	$(VENV)/bin/python -m fasttrees.comparison.study docs/study-sa-east-1/results.json docs
+study: $(VENV)/.tools ## Write docs/internals/study-sa-east-1.md and docs/internals/estudo-sa-east-1.md from the figures of the last study
+	$(VENV)/bin/python -m fasttrees.comparison.study docs/internals/study-sa-east-1/results.json docs/internals
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) $(ENGINES_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -f src/fasttrees/*.cpp src/fasttrees/*.so
+	find src -name "*.cpp" -o -name "*.so" | xargs rm -f
 	find src tests examples benchmarks container -name __pycache__ -prune -exec rm -rf {} +
 
 # The wheel is built from the source distribution, in a directory of its own: so no file of an earlier build can slip in,

@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("FASTTREES_SANITIZE", "0") == "1"
 
-# Builds of the kernels for newer processors, without fused multiply-adds; fasttrees._engine chooses among them.
+# Builds of the kernels for newer processors, without fused multiply-adds; fasttrees._builds chooses among them.
 LEVELS = {"_eval_avx2": ["-mavx2", "-mbmi2"], "_eval_avx512": ["-march=x86-64-v4", "-mno-fma"]}
 if platform.machine() != "x86_64":
     LEVELS = dict.fromkeys(LEVELS)
@@ -31,13 +31,13 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                f"fasttrees.{source.stem}",
+                ".".join(source.relative_to("src").with_suffix("").parts),
                 [str(source)],
                 language="c++",
                 extra_compile_args=compile_args + LEVELS.get(source.stem, []),
                 extra_link_args=link_args,
             )
-            for source in sorted(Path("src/fasttrees").glob("*.pyx"))
+            for source in sorted(Path("src/fasttrees").rglob("*.pyx"))
             if LEVELS.get(source.stem, []) is not None
         ],
         compiler_directives={

@@ -1,7 +1,7 @@
 """Runs the benchmarks; needs nothing but Python, pip and a C compiler: it makes all environments and models itself.
 
 ``python -m benchmarks`` measures a few models in a short form and prints the page; ``--full`` measures everything and
-writes docs/performance.md. What was trained and compiled stays in build/benchmarks for the next run.
+writes docs/internals/performance.md. What was trained and compiled stays in build/benchmarks for the next run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from benchmarks.scoring import Effort, measure_model
 from benchmarks.starting import measure_fresh, measure_memory, measure_sizes
 from benchmarks.workers import Engines
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "internals"
 SHORT_MODELS = ["binary-100x31", "binary-500x31", "flights-100x31"]
 FULL_MODELS = [
     *["binary-100x31", "binary-500x31", "binary-1000x63", "binary-500x255", "flights-100x31", "flights-500x63"],
@@ -45,7 +45,9 @@ FRESH_MODEL, MEMORY_MODEL, N_FEATURES = "binary-100x31", "binary-500x31", 28
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="measure everything and write docs/performance.md")
+    parser.add_argument(
+        "--full", action="store_true", help="measure everything and write docs/internals/performance.md"
+    )
     parser.add_argument("--wheel", type=Path, help="wheel of fasttrees to measure; without it the tree, built in place")
     parser.add_argument(
         "--models",

@@ -1,4 +1,4 @@
-"""Counts predictions that are not bit-equal to LightGBM's, over many trained models, and writes docs/parity.md.
+"""Counts predictions not bit-equal to LightGBM's, over many trained models, and writes docs/internals/parity.md.
 
 Run from the root of the repository: ``python -m benchmarks.parity``. Takes a few minutes.
 """
@@ -19,9 +19,9 @@ import numpy as np
 
 import fasttrees
 from benchmarks.machine import describe_system
-from fasttrees._engine import usable_builds
-from tests.builders import Matrix, as_type, differences, lightgbm_predict, load_builds, load_lightgbm
-from tests.training import (
+from fasttrees._builds import usable_builds
+from tests.support.builders import Matrix, as_type, differences, lightgbm_predict, load_builds, load_lightgbm
+from tests.support.training import (
     COLUMN_KINDS,
     MULTICLASS,
     OBJECTIVES,
@@ -33,7 +33,7 @@ from tests.training import (
 
 N_ROWS = 4000
 N_FEW = 210
-PAGE = Path(__file__).parents[1] / "docs" / "parity.md"
+PAGE = Path(__file__).parents[1] / "docs" / "internals" / "parity.md"
 MACHINE = f"""Machine: {describe_system()},
 numpy {np.__version__}, lightgbm {lightgbm.__version__}, fasttrees {fasttrees.__version__} (builds
 {", ".join(usable_builds())})."""

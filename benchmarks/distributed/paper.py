@@ -1,6 +1,6 @@
 """What 10^12 rows a day take, from rates that were measured: ``python -m benchmarks.distributed.paper`` prints tables.
 
-docs/scale.md holds them, with what is behind each figure; a test compares. Nothing is measured here.
+docs/how-to/distributed.md holds them, with what is behind each figure; a test compares. Nothing is measured here.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tables import table
-from fasttrees._prices import PriceTable
+from fasttrees._aws.prices import PriceTable
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "internals"
 ROWS = 10**12
 DAY = 24 * 3600  # seconds
 REGIONS = ("sa-east-1", "us-east-1")
 
-# docs/serving-performance.md, "Throughput": four bodies of 100,000 rows, the client on the same two CPUs, as Batch
+# docs/internals/serving-performance.md, "Throughput": four bodies of 100,000 rows, the client on the same two CPUs,
+# as Batch
 # Transform's agent is.
 BODY_ROWS = 4 * 100_000
 CPUS = 2
 FEATURES = 28
 MODEL = "binary-100x31"  # that was served
 LARGE_MODEL = "binary-500x255"
-OUTPUT_BYTES = 77.6e6 / 4e6  # a row: docs/batch-transform.md, "The summary"
-SHARD_BYTES = 330e6  # a second of CPU: docs/shard.md, "Speed"
+OUTPUT_BYTES = 77.6e6 / 4e6  # a row: docs/how-to/batch-transform.md, "The summary"
+SHARD_BYTES = 330e6  # a second of CPU: docs/how-to/shard.md, "Speed"
 
 MAX_INSTANCES = 100  # of a job: API, TransformResources
 PAYLOAD = 6 << 20  # bytes of a request, up to 16 vCPUs: Settings.execution_parameters of fasttrees.serving

@@ -27,6 +27,6 @@ def nbytes(model: fasttrees.Model) -> int:
 
 
 def describe() -> str:
-    from fasttrees._engine import usable_builds
+    from fasttrees._builds import usable_builds
 
     return f"build {usable_builds()[0]}"

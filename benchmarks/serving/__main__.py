@@ -31,7 +31,7 @@ from benchmarks.serving.throughput import measure_throughput
 
 MODEL = "binary-100x31"
 PARTS = ["throughput", "latency", "memory", "start", "soak", "libraries"]
-PAGE = ROOT / "docs" / "serving-performance.md"
+PAGE = ROOT / "docs" / "internals" / "serving-performance.md"
 FOLDER = PAGE.with_suffix("")
 
 

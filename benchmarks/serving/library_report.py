@@ -1,4 +1,4 @@
-"""Writes the section of docs/serving-performance.md that compares libraries."""
+"""Writes the section of docs/internals/serving-performance.md that compares libraries."""
 
 from __future__ import annotations
 

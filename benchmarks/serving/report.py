@@ -1,4 +1,4 @@
-"""Writes docs/serving-performance.md from the results."""
+"""Writes docs/internals/serving-performance.md from the results."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def runs_section(results: dict[str, Any]) -> str:
 
 `make bench-serving` measures all parts; `python -m benchmarks.serving --help` names them. It needs no edit and no
 Docker: only Python with venv and pip, gcc, make, the package index, two CPUs and, if it is to load one-row requests
-as quickly as servers answer, `wrk`. `docs/serving-performance/results.json` has every turn.
+as quickly as servers answer, `wrk`. `docs/internals/serving-performance/results.json` has every turn.
 Versions: {", ".join(versions)}.
 
 {table(["part", "date", "fasttrees", "load before", "niceness", "machine"], rows)}"""

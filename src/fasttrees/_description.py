@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from fasttrees._opened import Opened
+from fasttrees._modelfile.lazy import Opened
 from fasttrees.errors import InputError, ModelTextError
 
 TYPE_CHECKING = False
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fasttrees._engine import Evaluator
-    from fasttrees._source import FileSource, TextSource
-    from fasttrees.text import ModelText
+    from fasttrees._builds import Evaluator
+    from fasttrees._modelfile.source import FileSource, TextSource
+    from fasttrees._modelfile.text import ModelText
 
     Self = TypeVar("Self", bound="Description")
 
@@ -155,13 +155,13 @@ class Description:
         return total
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a compact file for ``fasttrees.load`` to map: docs/compact-file.md. It holds what predictions need.
+        """Write a compact file, which ``fasttrees.load`` maps (docs/reference/compact-file.md): what predictions need.
 
         The file takes its name only when it is whole.
         """
-        from fasttrees import _compact
+        from fasttrees._modelfile import compact
 
-        _compact.save_model(path, self._evaluator, self._facts)
+        compact.save_model(path, self._evaluator, self._facts)
 
     # -- what the text of the model holds -----------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class Description:
         object_hook : callable, optional
             Replaces each dictionary, the inner ones first.
         """
-        from fasttrees.text import dump
+        from fasttrees._modelfile.text import dump
 
         num_iteration, start_iteration = _iterations(num_iteration, start_iteration)
         return dump(self._text(), num_iteration, start_iteration, importance_type, object_hook)
@@ -246,14 +246,14 @@ class Description:
         """
         import numpy as np
 
-        from fasttrees.text import gains_by_feature
+        from fasttrees._modelfile.text import gains_by_feature
 
         sums = gains_by_feature(self._text(), _iterations(iteration, 0)[0], importance_type)
         return np.array(sums, np.float64 if importance_type == "gain" else np.int32)
 
     def trees_to_dataframe(self) -> pd.DataFrame:
         """Make a data frame with a row for each node: what ``lightgbm.Booster.trees_to_dataframe`` returns."""
-        from fasttrees.text import trees_to_dataframe
+        from fasttrees._modelfile.text import trees_to_dataframe
 
         return trees_to_dataframe(self.dump_model())
 
@@ -271,7 +271,7 @@ class Description:
         xgboost_style : bool, default False
             Return right edges and counts of the bins that are not empty, with pandas as a data frame.
         """
-        from fasttrees.text import split_value_histogram
+        from fasttrees._modelfile.text import split_value_histogram
 
         return split_value_histogram(self.dump_model(), feature, bins, xgboost_style)
 
@@ -281,8 +281,8 @@ class Description:
                 "the model was made without its text, or from a compact file, which has none: load its model.txt to "
                 "describe it"
             )
-        from fasttrees._source import text_of
-        from fasttrees.text import ModelText
+        from fasttrees._modelfile.source import text_of
+        from fasttrees._modelfile.text import ModelText
 
         return ModelText(text_of(self._source.read()))
 

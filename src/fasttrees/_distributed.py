@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fasttrees._compact import Sections, open_model, write_model
+from fasttrees._modelfile.compact import Sections, open_model, write_model
 from fasttrees.errors import InputError, InputTypeError, ModelFormatError
 from fasttrees.model import Model, load
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from typing_extensions import Buffer
 
-from fasttrees._forest import Forest
-from fasttrees._objective import Objective
-from fasttrees._rows import RowBuffer
-from fasttrees._sections import Sections
+from fasttrees._engine.forest import Forest
+from fasttrees._engine.objective import Objective
+from fasttrees._engine.rows import RowBuffer
+from fasttrees._modelfile.sections import Sections
 
 class Evaluator:
     forest: Forest

@@ -1,6 +1,6 @@
 """Evaluates a forest: checks what the kernels trust, releases the GIL, and calls them.
 
-The kernels are inline functions of _blocks.pxd, _walk.pxd and what they import, so that each build of this module, for
+The kernels are inline functions of _engine/kernels/, so that each build of this module, for
 each level of processors, compiles its own.
 """
 from cpython.buffer cimport (
@@ -10,14 +10,14 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from fasttrees._blocks cimport evaluate_blocks
-from fasttrees._forest cimport Forest
-from fasttrees._objective cimport Objective
-from fasttrees._plan cimport Plan
-from fasttrees._ranks cimport tells_tiny_apart
-from fasttrees._row_plan cimport RowPlan
-from fasttrees._rows cimport RowBuffer, Rows, find_rows, format_of, overlap, type_code
-from fasttrees._walk cimport Job, walk_rows
+from fasttrees._engine.kernels.blocks cimport evaluate_blocks
+from fasttrees._engine.forest cimport Forest
+from fasttrees._engine.objective cimport Objective
+from fasttrees._engine.plan cimport Plan
+from fasttrees._engine.ranks cimport tells_tiny_apart
+from fasttrees._engine.row_plan cimport RowPlan
+from fasttrees._engine.rows cimport RowBuffer, Rows, find_rows, format_of, overlap, type_code
+from fasttrees._engine.kernels.walk cimport Job, walk_rows
 
 from fasttrees.errors import InputError, InputTypeError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 
-from fasttrees._objective import legacy_float
+from fasttrees._engine.objective import legacy_float
 from fasttrees.errors import InputError, InputTypeError, ModelFormatError
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fasttrees._distributed import Output, Shipped, choose_columns, output_of
-from fasttrees._threads import resolve_n_threads
+from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.errors import InputError, InputTypeError
 from fasttrees.model import Model
 
@@ -31,7 +31,7 @@ def predict(
     """Score a Dask DataFrame or a Dask array, lazily and partition by partition: the bits of ``Model.predict``.
 
     The model is one task of the graph, on which all others depend, so every worker gets it once, and a new one gets it
-    again. With or without a cluster; see docs/scale.md.
+    again. With or without a cluster; see docs/how-to/distributed.md.
 
     Parameters
     ----------

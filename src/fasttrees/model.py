@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
+from fasttrees._builds import Evaluator, RowScorer
 from fasttrees._description import Description
-from fasttrees._engine import Evaluator, RowScorer
-from fasttrees._loading import read_file, read_text
+from fasttrees._engine.rows import RowBuffer
+from fasttrees._modelfile.loading import read_file, read_text
 from fasttrees._parameters import Parameters
-from fasttrees._rows import RowBuffer
-from fasttrees._threads import MIN_ROWS, resolve_n_threads, run_in_threads
+from fasttrees._runtime.threads import MIN_ROWS, resolve_n_threads, run_in_threads
 from fasttrees.errors import InputError, InputTypeError
 
 TYPE_CHECKING = False  # what only a type checker reads takes a third of the time to import this package
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from fasttrees._loading import Loaded
-    from fasttrees._source import FileSource, TextSource
-    from fasttrees.inputs.blocks import BlockRows
+    from fasttrees._inputs.blocks import BlockRows
+    from fasttrees._modelfile.loading import Loaded
+    from fasttrees._modelfile.source import FileSource, TextSource
 
 __all__ = ["Model", "load", "loads"]
 
@@ -76,7 +76,7 @@ _inputs: Any = None  # numpy's side of the package, imported when it is first ne
 
 def _import_inputs() -> Any:
     global _inputs
-    from fasttrees import inputs as module
+    from fasttrees import _inputs as module
 
     _inputs = module
     return module
@@ -164,7 +164,7 @@ class Model(Description):
             pyarrow and whatever else has ``__arrow_c_stream__`` or ``__arrow_c_array__``, sparse matrices of scipy,
             LightGBM's ``Sequence`` and other objects that numpy reads as rows of floats, files of CSV, TSV and LibSVM.
             NaN and null are missing values. Arrays of float32 and float64 and the columns of tables are read in
-            place; arrays of other types are converted to float32 first, as LightGBM does. See docs/inputs.md.
+            place; arrays of other types are converted to float32 first, as LightGBM does. See docs/reference/inputs.md.
         start_iteration : int, default 0
             The first iteration to use; below 0 counts as 0.
         num_iteration : int or None, default None
@@ -186,7 +186,7 @@ class Model(Description):
         **kwargs
             LightGBM's parameters of prediction: `pred_early_stop`, `pred_early_stop_freq`, `pred_early_stop_margin`,
             `predict_disable_shape_check`, `precise_float_parser`, `num_threads` and `verbosity`, with their aliases.
-            Those of training are ignored; unknown ones get a warning. See docs/compatibility.md.
+            Those of training are ignored; unknown ones get a warning. See docs/reference/compatibility.md.
 
         Returns
         -------

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fasttrees._distributed import Shipped, choose_columns, output_of
-from fasttrees._threads import resolve_n_threads
+from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.errors import InputError, InputTypeError
 from fasttrees.model import Model
 

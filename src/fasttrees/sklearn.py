@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
 from fasttrees._parameters import ALIASES, READERS
-from fasttrees._threads import available_cpus
+from fasttrees._runtime.threads import available_cpus
 from fasttrees.errors import FastTreesError, InputError, InputTypeError
 from fasttrees.model import Model, load, loads
 

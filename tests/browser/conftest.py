@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.browser.opening import BROWSER
+from tests.support.browser import BROWSER
 
 collect_ignore_glob = [] if BROWSER else ["*"]

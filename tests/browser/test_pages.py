@@ -9,10 +9,10 @@ import pytest
 
 from fasttrees.cli import main
 from fasttrees.comparison.report import write_page
-from tests.browser.opening import open_page
-from tests.comparison.made import results
+from tests.support.browser import open_page
+from tests.support.comparisons import results
+from tests.support.paths import FLIGHTS
 
-FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 PAPER, DARK_PAPER = "#ffffff", "#16161a"
 GOOD, BAD, BAR, OTHER_BAR = "#17663a", "#a3201d", "#2f7ed8", "#e0762b"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.running import FLIGHTS_MODEL, IMAGE, TRAIN_IMAGE, Container
+from tests.support.containers import FLIGHTS_MODEL, IMAGE, TRAIN_IMAGE, Container
 
 TRAINING = Path(__file__).with_name("test_training.py")
 

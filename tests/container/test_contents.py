@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.container.running import IMAGE, PYTHON, docker
+from tests.support.containers import IMAGE, PYTHON, docker
 
 UNWANTED = {"busybox", "gcc", "numpy", "perl", "pip", "sh", "tests"}
 

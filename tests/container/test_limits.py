@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.running import FLIGHTS, FLIGHTS_MODEL, IMAGE, Container, docker, inspect
+from tests.support.containers import FLIGHTS_MODEL, IMAGE, Container, docker, inspect
+from tests.support.paths import FLIGHTS
 
 ROWS = (FLIGHTS / "rows.csv").read_bytes()
 PREDICTIONS = (FLIGHTS / "predictions.csv").read_bytes()

@@ -10,9 +10,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.container.https_s3 import credentials_service, https_s3
-from tests.container.running import FLIGHTS, Container, mount
 from tests.container.test_limits import WITHOUT_RIGHTS
+from tests.support.containers import Container, mount
+from tests.support.https_s3 import credentials_service, https_s3
+from tests.support.paths import FLIGHTS
 
 KEY = "flights/2013/model.txt"
 ROWS = (FLIGHTS / "rows.csv").read_bytes()

@@ -8,8 +8,8 @@ import uuid
 from pathlib import Path
 
 import fasttrees
-from tests.container.running import SECONDS, TRAIN_IMAGE, docker, inspect, mount
-from tests.train.jobs import BINARY, make_job, read_channel
+from tests.support.containers import SECONDS, TRAIN_IMAGE, docker, inspect, mount
+from tests.support.training_jobs import BINARY, make_job, read_channel
 
 MOST_MB = 700
 

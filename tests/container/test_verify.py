@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fasttrees.verification import Target, verify
-from tests.container.running import FLIGHTS, IMAGE
+from tests.support.containers import IMAGE
+from tests.support.paths import FLIGHTS
 
 
 def test_the_container_s_predictions_are_lightgbm_s() -> None:
@@ -12,6 +13,6 @@ def test_the_container_s_predictions_are_lightgbm_s() -> None:
     found = verify(model, rows, target=target)
     assert found.passed
     assert found.target == f"container of {IMAGE}"
-    # Its C library's exponential may be another: docs/serving.md. Raw scores are equal everywhere.
+    # Its C library's exponential may be another: docs/how-to/serving.md. Raw scores are equal everywhere.
     found = verify(model, rows, target=target, raw_score=True)
     assert found.n_same == 10_000

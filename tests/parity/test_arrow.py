@@ -7,7 +7,6 @@ import ctypes
 import subprocess
 import sys
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -17,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.builders import ZERO_LIMIT, Tree, model_text, neighbours
-from tests.outcomes import outcome
+from tests.support.builders import ZERO_LIMIT, Tree, model_text, neighbours
+from tests.support.outcomes import outcome
+from tests.support.paths import MODELS
 
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
 
-MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
 OUTPUTS: list[dict[str, Any]] = [{}, {"raw_score": True}, {"pred_leaf": True}, {"predict_disable_shape_check": True}]
 BOOSTERS = {name: lightgbm.Booster(model_file=MODELS / f"{name}.txt") for name in NAMES}

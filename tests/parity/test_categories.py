@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.builders import CATEGORICAL, Tree, assert_parity, model_text, random_tree, strange_values
+from tests.support.builders import CATEGORICAL, Tree, assert_parity, model_text, random_tree, strange_values
 
 
 def category_rows(rng: np.random.Generator, n_rows: int, n_features: int, highest: int) -> np.ndarray:

@@ -7,7 +7,6 @@ import pickle
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
-from fasttrees._contrib import Contributor
-from fasttrees._rows import RowBuffer
-from tests.builders import Tree, chain, load_compact, load_lightgbm, model_text, random_tree
+from fasttrees._engine.contributions import Contributor
+from fasttrees._engine.rows import RowBuffer
+from tests.support.builders import Tree, chain, load_compact, load_lightgbm, model_text, random_tree
+from tests.support.paths import MODELS
 
 sparse = pytest.importorskip("scipy.sparse")
 
-MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "multiclass", "forest"]
 ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-35, 3.7, 2.0, -1.0, np.inf, 1e300]
 
@@ -218,5 +217,5 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
 
 
 def test_import_stays_light() -> None:
-    code = "import fasttrees, sys; print('numpy' in sys.modules or 'fasttrees._contrib' in sys.modules)"
+    code = "import fasttrees, sys; print('numpy' in sys.modules or 'fasttrees._engine.contributions' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.builders import (
+from tests.support.builders import (
     OUTPUTS,
     Matrix,
     Tree,
@@ -29,9 +29,10 @@ from tests.builders import (
     random_tree,
     strange_values,
 )
-from tests.training import prediction_rows
+from tests.support.paths import DATA
+from tests.support.training import prediction_rows
 
-EXAMPLES = Path(__file__).parents[1] / "data" / "lightgbm-examples"
+EXAMPLES = DATA / "lightgbm-examples"
 
 FINE = {"num_leaves": 127, "max_bin": 1000}
 #: Data set and LightGBM's parameters; all models have 60 iterations.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.builders import (
+from tests.support.builders import (
     CATEGORICAL,
     DEFAULT_LEFT,
     MISSING_NAN,

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
-from fasttrees._rows import RowBuffer
-from fasttrees.inputs.blocks import BlockRows
-from tests.builders import (
+from fasttrees._engine.rows import RowBuffer
+from fasttrees._inputs.blocks import BlockRows
+from tests.support.builders import (
     Matrix,
     assert_parity,
     assert_same_bits,
@@ -26,7 +26,7 @@ from tests.builders import (
     model_text,
     random_tree,
 )
-from tests.training import MULTICLASS, OBJECTIVES, Case, prediction_rows, train
+from tests.support.training import MULTICLASS, OBJECTIVES, Case, prediction_rows, train
 
 STOPPING = {"binary", "multiclass", "multiclassova", "lambdarank", "rank_xendcg"}
 SEVERAL = ["multiclass num_class:{0}", "multiclassova num_class:{0} sigmoid:1"]
@@ -109,7 +109,7 @@ def test_all_kinds_of_rows_in_threads(n_threads: int, monkeypatch: pytest.Monkey
     for data in (rows, np.asfortranarray(rows), rows[::-1][::-1]):
         assert_same_bits(model.predict(data, n_threads=n_threads, **stop), expected)
     blocks = BlockRows(len(rows), rows.shape[1], 700, lambda: lambda first, last: RowBuffer(rows[first:last].data))
-    monkeypatch.setattr("fasttrees.inputs.as_rows", lambda *_: blocks)
+    monkeypatch.setattr("fasttrees._inputs.as_rows", lambda *_: blocks)
     assert_same_bits(model.predict(rows, n_threads=n_threads, **stop), expected)
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from lightgbm.basic import LightGBMError
 
 import fasttrees
-from tests.builders import (
+from tests.parity.test_random_models import cases
+from tests.support.builders import (
     CATEGORICAL,
     DEFAULT_LEFT,
     MISSING_NAN,
@@ -32,11 +33,10 @@ from tests.builders import (
     one_split,
     random_tree,
 )
-from tests.parity.test_random_models import cases
-from tests.training import Case, prediction_rows, train
+from tests.support.paths import GOLDEN, MODELS
+from tests.support.training import Case, prediction_rows, train
 
-TESTS = Path(__file__).parents[1]
-FILES = sorted([*(TESTS / "golden").glob("*.txt"), *(TESTS / "models").glob("*.txt")])
+FILES = sorted([*(GOLDEN).glob("*.txt"), *(MODELS).glob("*.txt")])
 
 #: Which iterations, as arguments that both take.
 PARTS: tuple[dict[str, Any], ...] = (
@@ -151,7 +151,7 @@ def test_strange_numbers(number: str) -> None:
 
 
 def test_object_hook_sees_what_json_shows() -> None:
-    path = TESTS / "models" / "linear.txt"
+    path = MODELS / "linear.txt"
     seen: list[list[str]] = []
     expected: list[list[str]] = []
 
@@ -183,7 +183,7 @@ def test_deep_tree() -> None:
 @pytest.mark.parametrize("arguments", [{}, {"bins": 3}, {"bins": "auto"}, {"bins": 2, "xgboost_style": True},
                                        {"xgboost_style": True}])  # fmt: skip
 def test_split_value_histogram(arguments: dict[str, Any]) -> None:
-    path = TESTS / "models" / "categorical.txt"
+    path = MODELS / "categorical.txt"
     model, booster = fasttrees.load(path), lightgbm.Booster(model_file=path)
     for feature in (0, "Column_1", 99, "none of them"):
         actual = model.get_split_value_histogram(feature, **arguments)
@@ -366,7 +366,7 @@ def test_constructor_needs_one_of_both(arguments: dict[str, Any]) -> None:
 
 
 def test_errors_are_of_the_kinds_of_lightgbm() -> None:
-    path = TESTS / "models" / "multiclass.txt"
+    path = MODELS / "multiclass.txt"
     model, booster = fasttrees.load(path), lightgbm.Booster(model_file=path)
     for arguments in ({"num_iteration": "1"}, {"num_iteration": 1.5}, {"start_iteration": None}):
         for side in (model, booster):

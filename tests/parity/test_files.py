@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.builders import Tree, assert_same_bits, model_text, strange_values
-from tests.parity.file_predictions import predict_files
 from tests.parity.test_inputs import NAMES
+from tests.support.builders import Tree, assert_same_bits, model_text, strange_values
+from tests.support.file_predictions import predict_files
+from tests.support.paths import MODELS
 
-MODELS = Path(__file__).parent.parent / "models"
 N_FEATURES = 5
 MISSING = -99.0
 HEADER = {"data_has_header": True}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -14,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.outcomes import outcome
+from tests.support.outcomes import outcome
+from tests.support.paths import MODELS
 
-MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
 OUTPUTS: list[dict[str, Any]] = [{}, {"raw_score": True}, {"pred_leaf": True}, {"predict_disable_shape_check": True}]
 

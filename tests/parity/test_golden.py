@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.builders import Matrix, assert_same_bits, load_builds
+from tests.support.builders import Matrix, assert_same_bits, load_builds
+from tests.support.paths import GOLDEN
 
-FOLDER = Path(__file__).parents[1] / "golden"
+FOLDER = GOLDEN
 
 #: Each model of the folder; a file that is missing fails its tests.
 MODELS = [

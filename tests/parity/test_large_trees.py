@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.builders import Tree, assert_parity, model_text, random_tree, strange_values
+from tests.support.builders import Tree, assert_parity, model_text, random_tree, strange_values
 
 
 def rows_for(rng: np.random.Generator, n_rows: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from lightgbm.basic import LightGBMError
 
-from tests.builders import (
+from tests.support.builders import (
     Matrix,
     assert_parity,
     load_lightgbm,
@@ -21,7 +21,7 @@ from tests.builders import (
     random_tree,
     strange_values,
 )
-from tests.training import COLUMN_KINDS, MULTICLASS, OBJECTIVES, SQRT_OBJECTIVES, Case, prediction_rows, train
+from tests.support.training import COLUMN_KINDS, MULTICLASS, OBJECTIVES, SQRT_OBJECTIVES, Case, prediction_rows, train
 
 SEEDS = st.integers(0, 2**31 - 1)
 

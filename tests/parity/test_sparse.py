@@ -2,7 +2,6 @@
 
 from array import array
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -13,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
-from tests.outcomes import outcome
 from tests.parity.test_inputs import NAMES, REAL
+from tests.support.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
+from tests.support.outcomes import outcome
+from tests.support.paths import MODELS
 
-MODELS = Path(__file__).parent.parent / "models"
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
 STRANGE = [
     0.0,

@@ -10,9 +10,9 @@ import pytest
 
 import fasttrees
 from fasttrees._distributed import Shipped, choose_columns, output_of
-from tests.builders import assert_same_bits
+from tests.support.builders import assert_same_bits
+from tests.support.paths import MODELS
 
-MODELS = Path(__file__).parents[1] / "models"
 ROWS = np.random.default_rng(1).normal(size=(50, 5))
 
 

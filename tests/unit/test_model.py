@@ -12,16 +12,15 @@ import time
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import fasttrees
-from fasttrees import _engine
+from fasttrees import _builds
+from tests.support.paths import MODELS
 
-MODELS = Path(__file__).parent.parent / "models"
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
 
 
@@ -73,7 +72,7 @@ def test_every_number_of_rows_and_threads_gives_the_same_bits(model: fasttrees.M
         assert same_bits(model.predict(rows, n_threads=n_threads), scores)
 
 
-@pytest.mark.parametrize("build", _engine.usable_builds())
+@pytest.mark.parametrize("build", _builds.usable_builds())
 def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarray, build: str) -> None:
     module = __import__(f"fasttrees.{build}", fromlist=["Evaluator"])
     evaluator = model._evaluator
@@ -92,8 +91,8 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_environment_chooses_a_build() -> None:
-    code = "import fasttrees._engine; print(fasttrees._engine.Evaluator.__module__)"
-    best, *_ = builds = _engine.usable_builds()
+    code = "import fasttrees._builds; print(fasttrees._builds.Evaluator.__module__)"
+    best, *_ = builds = _builds.usable_builds()
     for build in ["", *builds]:
         ended = run_python(code, FASTTREES_BUILD=build)
         assert (ended.stdout.strip(), ended.stderr) == (f"fasttrees.{build or best}", "")

@@ -1,4 +1,4 @@
-"""The command ``fasttrees``: one module per subcommand, and here what they share. docs/command-line.md describes it."""
+"""The command ``fasttrees``: a module per subcommand, and here what they share; see docs/reference/command-line.md."""
 
 from __future__ import annotations
 

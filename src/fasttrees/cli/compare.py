@@ -20,7 +20,7 @@ def add_command(commands: Any) -> None:
         "compare",
         help="measure the usual Python container and this package's server on a model and rows, and what follows",
         description="Run the usual Python container and this package's server on the same model and rows, in turn, on "
-        "this machine, and say what follows for instances and costs. docs/compare.md says how.",
+        "this machine, and say what follows for instances and costs. docs/how-to/compare.md says how.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> None:
     if args.network is not None and not args.image:
         args.usage_error("--network needs --image")
     # Not above: the other commands need none of it.
-    from fasttrees._prices import PriceTable
-    from fasttrees._threads import available_cpus
+    from fasttrees._aws.prices import PriceTable
+    from fasttrees._runtime.threads import available_cpus
     from fasttrees.comparison._run import compare, price_rows
     from fasttrees.comparison.report import write_page
     from fasttrees.comparison.results import Settings

@@ -41,7 +41,7 @@ def describe(path: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        The keys are described in docs/command-line.md.
+        The keys are described in docs/reference/command-line.md.
     """
     model = fasttrees.load(path)
     names = model.feature_name()

@@ -9,15 +9,15 @@ from contextlib import closing, suppress
 from typing import Any
 
 import fasttrees
-from fasttrees._classes import apply_threshold
-from fasttrees._csv import RowParser
-from fasttrees._delimiters import DELIMITERS
-from fasttrees._format import format_rows
-from fasttrees._in_order import map_in_order
-from fasttrees._output import open_output
-from fasttrees._text_columns import find_columns, parse_rows
-from fasttrees._text_input import Chunk, Lines, open_source
-from fasttrees._threads import resolve_n_threads
+from fasttrees._engine.classes import apply_threshold
+from fasttrees._runtime.atomic_file import open_output
+from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._runtime.threads import resolve_n_threads
+from fasttrees._textio.chunks import Chunk, Lines, open_source
+from fasttrees._textio.columns import find_columns, parse_rows
+from fasttrees._textio.csv import RowParser
+from fasttrees._textio.delimiters import DELIMITERS
+from fasttrees._textio.format import format_rows
 from fasttrees.cli._progress import show_progress
 from fasttrees.errors import InputError
 

@@ -17,7 +17,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="answer HTTP requests as Amazon SageMaker's containers do",
-        description="Serves a model at /invocations; the environment variables of docs/serving.md hold as well.",
+        description="Serves a model at /invocations; the environment variables of docs/how-to/serving.md hold as well.",
         allow_abbrev=False,
     )
     parser.add_argument("--model", metavar="MODEL", help="model file, or a directory with one (default: $MODEL_PATH)")

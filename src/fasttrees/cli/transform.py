@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fasttrees.cli._progress import show_progress
 
 if TYPE_CHECKING:
-    from fasttrees.transform import Job, Server
+    from fasttrees._sagemaker.batch_transform import Job, Server
 
 __all__ = ["add_command"]
 
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
     if args.network is not None and not args.image:
         args.usage_error("--network needs --image")
     # Not above: the other commands need none of it.
-    from fasttrees.transform import Client, Job, ServerError, TransformError, find_objects, transform
+    from fasttrees._sagemaker.batch_transform import Client, Job, ServerError, TransformError, find_objects, transform
 
     job = Job(
         content_type=args.content_type,
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _server(args: argparse.Namespace, job: Job) -> AbstractContextManager[Server | None]:
     """Start the server that is asked for."""
-    from fasttrees.transform import container, local_server
+    from fasttrees._sagemaker.batch_transform import container, local_server
 
     variables = job.environment() | dict(args.env)
     log: Callable[[str], None] = _show if args.verbose else lambda line: None

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.cli._progress import show_progress
 from fasttrees.cli.predict import read_delimiter
 from fasttrees.errors import FastTreesError, InputError
@@ -118,8 +118,8 @@ def run(args: argparse.Namespace) -> None:
 def _prepare(folder: str) -> None:
     """Find out before the work whether its report can be written."""
     try:
-        import fasttrees.reports.page
-        import fasttrees.reports.plots  # noqa: F401
+        import fasttrees._reports.page
+        import fasttrees._reports.plots  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(f"--output: {error}: install fasttrees-lightgbm[verify]") from error
     os.makedirs(folder, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import fasttrees
-from fasttrees._prices import Component, PriceTable, accepted_instances, near_instances
+from fasttrees._aws.prices import Component, PriceTable, accepted_instances, near_instances
 from fasttrees.comparison._agreement import compare_answers
 from fasttrees.comparison._machine import describe_machine
 from fasttrees.comparison._rows import Bodies, make_bodies

@@ -19,13 +19,21 @@ from typing import Any, Protocol
 import psutil
 
 import fasttrees
+from fasttrees._sagemaker.batch_transform import (
+    Client,
+    Job,
+    Server,
+    ServerError,
+    container_command,
+    free_port,
+    stop_command,
+)
 from fasttrees.comparison._environment import make_environment, versions_of
 from fasttrees.comparison._processes import Tree, running_on
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import Contender
 from fasttrees.errors import FastTreesError
 from fasttrees.serving.settings import VARIABLES
-from fasttrees.transform import Client, Job, Server, ServerError, container_command, free_port, stop_command
 
 __all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "Startable"]
 

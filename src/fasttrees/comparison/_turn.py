@@ -6,13 +6,13 @@ import os
 import time
 from pathlib import Path
 
+from fasttrees._sagemaker.batch_transform import Client, Job, Summary, find_objects, transform
 from fasttrees.comparison._one_row import measure_one_row, warm_up
 from fasttrees.comparison._processes import peak_of, running_on
 from fasttrees.comparison._rows import LARGE_MB, Bodies
 from fasttrees.comparison._servers import Running, Startable
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import Bulk, Turn
-from fasttrees.transform import Client, Job, Summary, find_objects, transform
 
 __all__ = ["take_turn"]
 

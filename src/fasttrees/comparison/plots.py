@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fasttrees._reports.drawing import INK, drawing, new_figure
 from fasttrees.comparison.figures import Line, executive_table
 from fasttrees.comparison.instances import FIXED_MINUTES, changes, costs_of, priced, saving_between
 from fasttrees.comparison.ranges import Range
 from fasttrees.comparison.results import BASELINE, OURS, Results
 from fasttrees.comparison.words import LABELS, SERVERS, TITLES, Language, as_number, cores_text
-from fasttrees.reports._drawing import INK, drawing, new_figure
 
 __all__ = ["plot_costs", "plot_fixed", "plot_latency", "plot_memory", "plot_start", "plot_throughput"]
 

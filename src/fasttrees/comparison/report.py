@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from os import PathLike
 
+from fasttrees._reports.page import Page
 from fasttrees.comparison import plots
 from fasttrees.comparison.figures import executive_table
 from fasttrees.comparison.results import BASELINE, OURS, Results
 from fasttrees.comparison.tables import Table, cost_table, fixed_table, value_table
 from fasttrees.comparison.text import advice, notes
 from fasttrees.comparison.words import SERVERS, TITLES, as_range
-from fasttrees.reports.page import Page
 
 __all__ = ["write_page"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.comparison.errors import ComparisonError
 
 __all__ = ["BASELINE", "OURS", "Agreement", "Bulk", "Contender", "Data", "Machine", "Memory", "OneRow", "PriceRow"]

@@ -19,7 +19,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from fasttrees._output import replacing
+from fasttrees._reports.drawing import drawing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.comparison import plots, tables, words
 from fasttrees.comparison.claims import AFTER, BEFORE, claims_of
 from fasttrees.comparison.costs import DAYS_PER_MONTH, HOURS_PER_MONTH, MEMORY_SHARE
@@ -29,7 +30,6 @@ from fasttrees.comparison.instances import changes, choose, instead_of, price_of
 from fasttrees.comparison.ranges import Range, cores_of
 from fasttrees.comparison.results import BASELINE, OURS, Results
 from fasttrees.comparison.words import Language
-from fasttrees.reports._drawing import drawing
 
 __all__ = ["main", "write_study"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from fasttrees._reports.page import Language
 from fasttrees.comparison.ranges import Range
-from fasttrees.reports.page import Language
 
 __all__ = [
     "HEADERS",

@@ -1,4 +1,4 @@
-"""From a raw table to predictions, and back to nothing: on this machine or on SageMaker. See docs/pipeline.md."""
+"""From a raw table to predictions, and back to nothing: on this machine or on SageMaker: docs/how-to/pipeline.md."""
 
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import ConfigError, JobFailedError, PipelineError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fasttrees._prices import Component, Price, PriceError, PriceTable, check_instance
+from fasttrees._aws.prices import Component, Price, PriceError, PriceTable, check_instance
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import ConfigError
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttrees._output import replacing
+from fasttrees._reports import metrics, plots
+from fasttrees._reports.page import Page
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.errors import InputError
 from fasttrees.pipeline._answers import join_answers
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.reports import metrics, plots
-from fasttrees.reports.page import Page
 
 __all__ = ["score_transform"]
 
@@ -43,7 +43,7 @@ def score_transform(
         lines with ``score`` (of the linear learner). Answers 0 and 1 of a binary model are classes
         (``PREDICTION_THRESHOLD``), and so is a single column of a multiclass one: they get the metrics of classes.
     objective : str
-        Of the model, such as ``binary sigmoid:1``, complete (:func:`fasttrees.reports.metrics.with_parameters`); of one
+        Of the model, such as ``binary sigmoid:1``, whole (:func:`fasttrees._reports.metrics.with_parameters`); of one
         that is not known there are no metrics, and the page says so.
     class_names : sequence of str
         Of a target of classes; what has no name is shown by its number.

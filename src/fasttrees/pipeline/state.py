@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 
 __all__ = ["Record", "State", "fingerprint"]

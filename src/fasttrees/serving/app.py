@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from fasttrees._heap import release_memory
+from fasttrees._runtime.heap import release_memory
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import Disconnected, Request, Response

@@ -1,10 +1,10 @@
-"""Media types: which decoder reads a body, and in what form it is answered. docs/content-types.md lists them."""
+"""Media types: which decoder reads a body, and in what form it is answered. See docs/reference/content-types.md."""
 
 from __future__ import annotations
 
 from functools import lru_cache, partial
 
-from fasttrees._csv import RowParser
+from fasttrees._textio.csv import RowParser
 from fasttrees.serving.batches import Decoder, Options
 from fasttrees.serving.csv_rows import CsvDecoder, HeaderReader
 from fasttrees.serving.errors import RequestError

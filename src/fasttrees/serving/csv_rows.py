@@ -1,10 +1,10 @@
-"""CSV bodies to rows. The rules of the text stand in docs/command-line.md, those of its header in content-types.md."""
+"""CSV bodies to rows. Rules of the text: docs/reference/command-line.md; of its header: content-types.md."""
 
 from __future__ import annotations
 
 import codecs
 
-from fasttrees._csv import RowParser
+from fasttrees._textio.csv import RowParser
 from fasttrees.errors import CsvError, InputError
 from fasttrees.serving.batches import MAX_ROW, BadRow, Batch, Decoder, Header, Item
 from fasttrees.serving.errors import RequestError
@@ -153,7 +153,7 @@ class HeaderReader:
         RequestError
             If the first line should be a header and cannot be used as one.
         """
-        from fasttrees._header import columns_by_name, columns_by_position, read_header
+        from fasttrees._textio.header import columns_by_name, columns_by_position, read_header
 
         by_position = columns_by_position(len(self._features), self._label)
         text = repr(line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")[:SHOWN])

@@ -17,7 +17,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-from fasttrees._checksum import crc32c, crc64nvme
+from fasttrees._aws.checksum import crc32c, crc64nvme
 from fasttrees.serving.archive import ARCHIVE_ENDINGS, extract_model
 from fasttrees.serving.s3 import open_unnamed
 from fasttrees.serving.s3_errors import DISK_FULL, FetchError, explain

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines bodies to rows. Their forms stand in docs/content-types.md.
+"""JSON and JSON Lines bodies to rows. Their forms stand in docs/reference/content-types.md.
 
 Rows are decoded as the body arrives: arrays of numbers by compiled code, all else one by one by the standard library's
 decoder. Memory stays flat, and other threads get the interpreter, which ``json.loads`` of the whole would keep.
@@ -11,7 +11,7 @@ import json
 import re
 from math import nan
 
-from fasttrees._plain_rows import read_json_rows
+from fasttrees._textio.plain_rows import read_json_rows
 from fasttrees.serving.batches import MAX_ROW, Decoder, Rows
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.lines import LineDecoder

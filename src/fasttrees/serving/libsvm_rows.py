@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fasttrees._plain_rows import read_libsvm_rows
+from fasttrees._textio.plain_rows import read_libsvm_rows
 from fasttrees.serving.batches import MAX_NUMBERS
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.lines import LineDecoder

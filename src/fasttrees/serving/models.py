@@ -7,7 +7,7 @@ from bisect import bisect_right
 from contextlib import suppress
 
 import fasttrees
-from fasttrees._heap import release_memory
+from fasttrees._runtime.heap import release_memory
 from fasttrees.errors import ModelFormatError
 from fasttrees.serving.batches import Options
 from fasttrees.serving.content import Decoders

@@ -6,8 +6,8 @@ import json
 from array import array
 from dataclasses import dataclass
 
-from fasttrees._classes import apply_threshold, find_winners, pair_scores
-from fasttrees._format import format_records
+from fasttrees._engine.classes import apply_threshold, find_winners, pair_scores
+from fasttrees._textio.format import format_records
 from fasttrees.serving.batches import Batch, Header
 from fasttrees.serving.errors import SettingsError
 

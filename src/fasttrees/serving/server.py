@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import fasttrees
-from fasttrees._heap import keep_blocks
+from fasttrees._runtime.heap import keep_blocks
 from fasttrees.serving.app import App
 from fasttrees.serving.connection import Connections
 from fasttrees.serving.content import output_type

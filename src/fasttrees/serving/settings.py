@@ -1,4 +1,4 @@
-"""The environment variables that a server reads when it starts; docs/serving.md lists them from :data:`VARIABLES`."""
+"""Environment variables that a server reads at its start; docs/how-to/serving.md lists them from :data:`VARIABLES`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fasttrees._threads import available_cpus
+from fasttrees._runtime.threads import available_cpus
 from fasttrees.serving.errors import SettingsError
 
 __all__ = ["IGNORED", "MEGABYTE", "VARIABLES", "Settings", "Variable"]
@@ -141,7 +141,7 @@ class Settings:
     )
     inference_output: str | None = _from(
         "SAGEMAKER_INFERENCE_OUTPUT",
-        meaning="What to answer, a list with commas: docs/content-types.md",
+        meaning="What to answer, a list with commas: docs/reference/content-types.md",
         none_default="scores",
     )
     default_accept: str | None = _from(

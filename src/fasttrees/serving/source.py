@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fasttrees._opened import MAGIC
+from fasttrees._modelfile.lazy import MAGIC
 from fasttrees.serving.errors import ModelSourceError
 
 TYPE_CHECKING = False

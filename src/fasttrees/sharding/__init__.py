@@ -1,4 +1,4 @@
-"""A table as many objects, for a Batch Transform on many instances, and its answers as one file. See docs/shard.md."""
+"""A table as objects, for a Batch Transform on many instances, and its answers as one file: docs/how-to/shard.md."""
 
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._gather import Gathered, gather

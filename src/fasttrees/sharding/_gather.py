@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fasttrees._in_order import map_in_order
-from fasttrees._output import open_output
+from fasttrees._runtime.atomic_file import open_output
+from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Part
 from fasttrees.sharding._shard import read_manifest

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from fasttrees._format import format_rows
-from fasttrees._in_order import map_in_order
+from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import Options

@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fasttrees._in_order import map_in_order
-from fasttrees._threads import resolve_n_threads
+from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Options, Part, Source
 from fasttrees.sharding._parts import Written, find_ends, write_parts

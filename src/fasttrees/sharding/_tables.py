@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple, Protocol
 
-from fasttrees._csv import RowParser
-from fasttrees._format import format_rows
-from fasttrees._header import read_header
-from fasttrees._in_order import map_in_order
-from fasttrees._text_input import Chunk, Lines, Source, open_source
+from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._textio.chunks import Chunk, Lines, Source, open_source
+from fasttrees._textio.csv import RowParser
+from fasttrees._textio.format import format_rows
+from fasttrees._textio.header import read_header
 from fasttrees.errors import CsvError, InputError
 from fasttrees.sharding._manifest import Options
 

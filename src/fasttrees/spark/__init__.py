@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fasttrees._threads import resolve_n_threads
+from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.errors import InputError, InputTypeError
 from fasttrees.model import Model, load
 
@@ -33,7 +33,7 @@ def transform(
     """Add a column of scores to a data frame: the same bits as :meth:`fasttrees.Model.predict`.
 
     Nothing is computed until Spark is asked for rows. Batches of Arrow then go straight from Spark into ``predict``,
-    and on with one more column; docs/scale.md says how the model gets to the workers.
+    and on with one more column; docs/how-to/distributed.md says how the model gets to the workers.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.errors import InputTypeError
 from fasttrees.model import Model, load
 

@@ -1,6 +1,6 @@
 """Trains LightGBM models the way Amazon SageMaker runs training images.
 
-docs/training.md describes the contract, the hyperparameters and what is written. Nothing here imports lightgbm until
+docs/how-to/training.md describes contract, hyperparameters and what is written. Nothing here imports lightgbm until
 a job runs.
 """
 

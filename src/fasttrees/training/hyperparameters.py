@@ -15,8 +15,8 @@ import lightgbm
 import numpy as np
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
-from fasttrees._threads import available_cpus
-from fasttrees.reports.metrics import with_parameters
+from fasttrees._reports.metrics import with_parameters
+from fasttrees._runtime.threads import available_cpus
 from fasttrees.training.contract import Schema
 from fasttrees.training.errors import TrainingError
 

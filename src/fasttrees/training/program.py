@@ -7,7 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.errors import FastTreesError
 from fasttrees.training.contract import KNOWN, Contract, read_schema
 from fasttrees.training.errors import TrainingError

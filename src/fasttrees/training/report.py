@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow
 
 import fasttrees
+from fasttrees._reports import metrics, plots
+from fasttrees._reports.page import Page
 from fasttrees.errors import InputError
-from fasttrees.reports import metrics, plots
-from fasttrees.reports.page import Page
 from fasttrees.training.boosting import Trained
 from fasttrees.training.contract import Schema
 from fasttrees.training.hyperparameters import Settings

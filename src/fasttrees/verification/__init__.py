@@ -1,4 +1,4 @@
-"""Checks predictions against those of the training environment, row by row: docs/verify.md describes it.
+"""Checks predictions against those of the training environment, row by row: docs/how-to/verify.md describes it.
 
 The module ``page`` makes its report; it needs Jinja2 and matplotlib, and is not imported here.
 """

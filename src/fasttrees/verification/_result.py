@@ -68,7 +68,7 @@ class WorstRow:
 
 @dataclass(frozen=True)
 class Verification:
-    """All findings; docs/verify.md describes each.
+    """All findings; docs/how-to/verify.md describes each.
 
     Attributes
     ----------

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fasttrees
-from fasttrees._csv import RowParser
-from fasttrees._header import columns_by_name, columns_by_position
-from fasttrees._text_columns import find_columns, parse_rows
-from fasttrees._text_input import Lines, open_source
+from fasttrees._textio.chunks import Lines, open_source
+from fasttrees._textio.columns import find_columns, parse_rows
+from fasttrees._textio.csv import RowParser
+from fasttrees._textio.header import columns_by_name, columns_by_position
 from fasttrees.errors import CsvError, InputError
 
 __all__ = ["Array", "RowFormat", "is_plain_csv", "naming", "read_numbers", "read_rows"]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import fasttrees
-from fasttrees._format import format_rows
+from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
 from fasttrees.verification._rows import Array, RowFormat, is_plain_csv, read_numbers, read_rows
 
@@ -136,7 +136,7 @@ def answers(
         Told the server's last lines if it fails.
     """
     # Not above: it needs what serving needs.
-    from fasttrees.transform import Client, Job, ServerError, TransformError, find_objects, transform
+    from fasttrees._sagemaker.batch_transform import Client, Job, ServerError, TransformError, find_objects, transform
 
     rows = os.path.join(folder, "rows.csv")
     if is_plain_csv(rows_path, form):
@@ -173,7 +173,7 @@ def open_booster(path: str) -> Any:
 
 
 def _started(target: Target, model_path: str, job: Any, raw_score: bool) -> AbstractContextManager[Any]:
-    from fasttrees.transform import container, local_server
+    from fasttrees._sagemaker.batch_transform import container, local_server
 
     variables = job.environment() | ({"SAGEMAKER_INFERENCE_OUTPUT": "raw_score"} if raw_score else {})
     if target.image:

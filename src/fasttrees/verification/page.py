@@ -8,8 +8,8 @@ from itertools import groupby
 import numpy as np
 from matplotlib.figure import Figure
 
-from fasttrees.reports._drawing import drawing, new_figure
-from fasttrees.reports.page import Page
+from fasttrees._reports.drawing import drawing, new_figure
+from fasttrees._reports.page import Page
 from fasttrees.verification._grid import Grid
 from fasttrees.verification._result import Verification
 from fasttrees.verification._text import differences_table, number, show_cells, show_numbers, show_trees

@@ -19,8 +19,8 @@ from dask.distributed import Client, LocalCluster
 
 import fasttrees
 import fasttrees.dask
-from tests.builders import assert_same_bits
-from tests.engines.models import KINDS, large_model_text, load, rows
+from tests.support.builders import assert_same_bits
+from tests.support.engine_models import KINDS, large_model_text, load, rows
 
 MODEL = load("multiclass")
 

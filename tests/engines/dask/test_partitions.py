@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import fasttrees
 import fasttrees.dask
-from tests.builders import assert_same_bits
-from tests.engines.models import KINDS, load, rows
+from tests.support.builders import assert_same_bits
+from tests.support.engine_models import KINDS, load, rows
 
 N_ROWS = 60
 MODELS = {name: load(name) for name in ("numerical", "multiclass", "forest", "categorical")}

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 import fasttrees
 import fasttrees.ray
 from fasttrees._distributed import Shipped
-from tests.builders import Matrix, assert_same_bits
-from tests.engines.models import KINDS, large_model_text, load, rows
+from tests.support.builders import Matrix, assert_same_bits
+from tests.support.engine_models import KINDS, large_model_text, load, rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore:::pyarrow")  # they warn of what Ray does itself
 

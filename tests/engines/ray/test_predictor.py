@@ -16,8 +16,9 @@ import pytest
 import fasttrees
 from fasttrees._distributed import choose_columns
 from fasttrees.ray import Predictor
-from tests.builders import Matrix, assert_same_bits
-from tests.engines.models import KINDS, MODELS, load, rows
+from tests.support.builders import Matrix, assert_same_bits
+from tests.support.engine_models import KINDS, load, rows
+from tests.support.paths import MODELS
 
 NAMES = load("multiclass").feature_name()
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
+from tests.support.paths import ROOT
+
+HERE = ROOT / "tests" / "engines" / "spark"
 
 SETTINGS = {
     "spark.ui.enabled": "false",

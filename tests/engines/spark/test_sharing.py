@@ -19,7 +19,7 @@ import fasttrees
 from fasttrees.errors import InputTypeError
 from fasttrees.spark import transform
 from fasttrees.spark._sharing import local_file, share
-from tests.builders import join_model, random_tree
+from tests.support.builders import join_model, random_tree
 
 
 class Counted:

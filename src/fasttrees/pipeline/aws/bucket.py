@@ -102,8 +102,8 @@ class Bucket:
                 if code_of(error) == "403":
                     raise PipelineError(
                         f"{self.uri}: belongs to another account than {self._account.number}, or the right "
-                        "s3:ListBucket is missing (docs/aws/policies/upload.json); choose another aws.bucket, "
-                        "for names are unique in all of AWS"
+                        "s3:ListBucket is missing (docs/reference/aws/policies/upload.json); choose another aws.bucket,"
+                        " for names are unique in all of AWS"
                     ) from error
                 raise
         region = answer.get("BucketRegion", self._account.region)

@@ -15,7 +15,7 @@ from fasttrees.pipeline.errors import PipelineError
 
 __all__ = ["action_of", "code_of", "explaining", "ignoring_missing", "is_missing"]
 
-POLICIES = "docs/aws/policies"
+POLICIES = "docs/reference/aws/policies"
 
 # IAM's actions where they are not named `sagemaker:` and the operation: its reference of services, actions and
 # conditions, "Actions, resources, and condition keys for Amazon S3" and for the others.
@@ -104,7 +104,7 @@ def explaining(what: str, step: str) -> Iterator[None]:
     what : str
         What the calls are about, such as ``s3://bucket/key`` or ``training job NAME``.
     step : str
-        Whose policy in ``docs/aws/policies`` holds the rights for them, such as ``upload``; several are joined by
+        Whose policy in ``docs/reference/aws/policies`` has the rights for them, such as ``upload``; many are joined by
         ``or``.
 
     Raises

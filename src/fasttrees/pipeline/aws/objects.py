@@ -10,7 +10,7 @@ from typing import Any
 
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.pipeline.aws.bucket import Bucket, none_if
 from fasttrees.pipeline.aws.counting import Counter
 from fasttrees.pipeline.aws.errors import explaining
@@ -98,7 +98,7 @@ def delete(bucket: Bucket, prefix: str, progress: Progress) -> int:
         )
         raise PipelineError(
             f"{bucket.uri}: {len(kept)} objects cannot be deleted ({n_deleted} are): {causes}"
-            f"{'; ...' if len(kept) > MOST_SHOWN else ''}; see docs/aws/policies/cleanup.json, or an object lock"
+            f"{'; ...' if len(kept) > MOST_SHOWN else ''}; see docs/reference/aws/policies/cleanup.json, or a lock"
         )
     return n_deleted
 

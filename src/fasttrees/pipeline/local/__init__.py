@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fasttrees.pipeline.backend import Hosting, JobOutcome, TrainingJob, TransformJob
-from fasttrees.pipeline.config import Config
-from fasttrees.pipeline.errors import JobFailedError, PipelineError
-from fasttrees.pipeline.local._bucket import Bucket
-from fasttrees.pipeline.local._endpoint import Endpoints
-from fasttrees.pipeline.local._training import TrainingJobs
-from fasttrees.pipeline.progress import Progress
-from fasttrees.pipeline.results import Resource
-from fasttrees.transform import (
+from fasttrees._sagemaker.batch_transform import (
     Client,
     Job,
     ServerError,
@@ -22,6 +14,14 @@ from fasttrees.transform import (
     local_server,
     transform,
 )
+from fasttrees.pipeline.backend import Hosting, JobOutcome, TrainingJob, TransformJob
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.errors import JobFailedError, PipelineError
+from fasttrees.pipeline.local._bucket import Bucket
+from fasttrees.pipeline.local._endpoint import Endpoints
+from fasttrees.pipeline.local._training import TrainingJobs
+from fasttrees.pipeline.progress import Progress
+from fasttrees.pipeline.results import Resource
 
 __all__ = ["LocalBackend"]
 

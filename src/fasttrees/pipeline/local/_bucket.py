@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.pipeline.backend import Upload
 from fasttrees.pipeline.errors import PipelineError
 from fasttrees.pipeline.progress import Progress

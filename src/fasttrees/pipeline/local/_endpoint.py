@@ -15,11 +15,7 @@ from typing import Any
 
 import psutil  # tells whether the process of a number is still the one that was started
 
-from fasttrees.pipeline.backend import Hosting
-from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
-from fasttrees.pipeline.results import Resource
-from fasttrees.transform import (
+from fasttrees._sagemaker.batch_transform import (
     Client,
     Job,
     ServerError,
@@ -29,6 +25,10 @@ from fasttrees.transform import (
     server_command,
     stop_command,
 )
+from fasttrees.pipeline.backend import Hosting
+from fasttrees.pipeline.errors import PipelineError
+from fasttrees.pipeline.progress import Progress
+from fasttrees.pipeline.results import Resource
 
 __all__ = ["Endpoints"]
 

@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from fasttrees._output import replacing
+from fasttrees._runtime.atomic_file import replacing
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.local._bucket import Bucket

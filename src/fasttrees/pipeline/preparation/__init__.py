@@ -1,4 +1,4 @@
-"""From a raw table to the files that training and scoring read. docs/pipeline-prepare.md says what is done to it."""
+"""From a raw table to the files that training and scoring read. See docs/how-to/pipeline-prepare.md."""
 
 from fasttrees.pipeline.preparation.prepare import is_prepared, prepare_table, remove_prepared
 from fasttrees.pipeline.preparation.samples import Sample, read_samples

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
-from fasttrees._format import format_rows
+from fasttrees._textio.format import format_rows
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import plain, to_numbers, to_text
 
@@ -123,7 +123,7 @@ class Schema(BaseModel):
             place = ".".join(map(str, first["loc"]))
             raise ConfigError(f"{path}: {place}: {first['msg']}; run `fasttrees pipeline prepare` again") from error
 
-    @computed_field  # type: ignore[prop-decorator]  # in the file for training images: docs/training.md
+    @computed_field  # type: ignore[prop-decorator]  # in the file for training images: docs/how-to/training.md
     @property
     def feature_names(self) -> list[str]:
         """Names of the features, in the order in which they are written."""

@@ -1,7 +1,7 @@
 """The steps of a pipeline. Each does only what is missing, returns what there is then, and builds on those before it.
 
 All take the configuration, and a display of progress (None: silent); all raise
-:class:`~fasttrees.pipeline.errors.PipelineError` with what stands in the way and how to go on. docs/pipeline.md
+:class:`~fasttrees.pipeline.errors.PipelineError` with what stands in the way and how to go on. docs/how-to/pipeline.md
 describes what they do.
 """
 

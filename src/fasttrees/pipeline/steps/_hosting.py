@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import fasttrees
+from fasttrees._reports.metrics import with_parameters
 from fasttrees.pipeline.backend import JobOutcome, TransformJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
@@ -20,7 +21,6 @@ from fasttrees.pipeline.scoring import score_transform
 from fasttrees.pipeline.state import Record
 from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, run_job
-from fasttrees.reports.metrics import with_parameters
 
 __all__ = ["deploy", "invoke", "is_deployed", "is_transformed", "transform"]
 

@@ -1,8 +1,0 @@
-"""Types of the compiled module."""
-
-from typing import Any
-
-from fasttrees._rows import RowBuffer
-
-class ArrowRows(RowBuffer):
-    def __init__(self, stream: Any, array: tuple[Any, Any] | None = None, n_columns: int = -1) -> None: ...

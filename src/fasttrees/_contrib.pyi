@@ -1,9 +1,0 @@
-from typing_extensions import Buffer
-
-from fasttrees._forest import Forest
-from fasttrees._rows import RowBuffer
-
-class Contributor:
-    def __init__(self, forest: Forest, first_iteration: int, n_iterations: int) -> None: ...
-    def columns_met(self) -> list[list[int]]: ...
-    def contribute(self, rows: RowBuffer, out: Buffer, start: int, stop: int) -> None: ...

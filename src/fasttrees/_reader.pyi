@@ -1,9 +1,0 @@
-"""Types of the compiled module."""
-
-from typing import Any, BinaryIO
-
-from fasttrees._forest import Forest
-from fasttrees._objective import Objective
-
-def read_model(data: bytes, size: int | None = None) -> tuple[Forest, Objective, dict[str, Any]]: ...
-def read_model_file(file: BinaryIO) -> tuple[Forest, Objective, dict[str, Any]]: ...
