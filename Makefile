@@ -86,7 +86,7 @@ compare: $(VENV)/.tools ## Measure the usual Python container and our server on 
 		--output build/comparison
 
 study: $(VENV)/.tools ## Write docs/internals/study-sa-east-1.md and docs/internals/estudo-sa-east-1.md from the figures of the last study
-	$(VENV)/bin/python -m fasttrees.comparison.study docs/internals/study-sa-east-1/results.json docs/internals
+	$(VENV)/bin/python -m benchmarks.study docs/internals/study-sa-east-1/results.json docs/internals
 
 clean: ## Remove everything that make and the build wrote
 	rm -rf $(VENV) $(SANITIZE_VENV) $(ENGINES_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Rates inside engines that spread rows over machines, and what follows on paper."""
+"""Measure rates inside engines that distribute rows over machines."""

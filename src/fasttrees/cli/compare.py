@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fasttrees.comparison._servers import Startable
+    from fasttrees.comparison.servers import Startable
 
 __all__ = ["add_command"]
 
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> None:
     # Not above: the other commands need none of it.
     from fasttrees._aws.prices import PriceTable
     from fasttrees._runtime.threads import available_cpus
-    from fasttrees.comparison._run import compare, price_rows
     from fasttrees.comparison.report import write_page
     from fasttrees.comparison.results import Settings
+    from fasttrees.comparison.run import compare, price_rows
     from fasttrees.comparison.text import as_text
 
     prices = price_rows(PriceTable.load(args.prices), args.region)
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _startables(args: argparse.Namespace) -> dict[str, Startable]:
-    from fasttrees.comparison._servers import FolderServer, ImageServer, OwnServer
     from fasttrees.comparison.results import BASELINE, OURS
+    from fasttrees.comparison.servers import FolderServer, ImageServer, OwnServer
 
     if args.image:
         images = {OURS: args.image, BASELINE: args.baseline_image}

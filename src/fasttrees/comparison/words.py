@@ -47,7 +47,7 @@ TITLES: dict[Language, dict[str, str]] = {
         "p99": "requisição de uma linha, p99, ms",
         "idle": "memória em repouso, MB",
         "idle_rss": "memória em repouso, RSS, MB",
-        "idle_cgroup": "memória em repouso, grupo de controle, MB",
+        "idle_cgroup": "memória em repouso, cgroup, MB",
         "peak": "pico de memória, MB",
         "start": "início até o primeiro 200, s",
         "image": "imagem, MB",
@@ -78,7 +78,7 @@ HEADERS: dict[Language, dict[str, list[str]]] = {
             "USD por milhão",
             "USD por mês de jobs",
         ],
-        "fixed": ["pago além da pontuação, minutos por job"],
+        "fixed": ["pago além da inferência, minutos por job"],
     },
 }
 YES: dict[Language, dict[bool, str]] = {"en": {True: "yes", False: "no"}, "pt-BR": {True: "sim", False: "não"}}
@@ -91,7 +91,7 @@ LABELS: dict[Language, dict[str, str]] = {
     "pt-BR": {
         "usd": "USD por milhão de linhas",
         "saving": "economia, % do custo de um job",
-        "fixed": "minutos pagos além da pontuação",
+        "fixed": "minutos pagos além da inferência",
     },
 }
 
@@ -105,8 +105,8 @@ def as_number(value: float, language: Language = "en", digits: int = 3) -> str:
 
 def as_percent(value: float, language: Language = "en") -> str:
     """Write a part of 1 as a percentage."""
-    text = f"{value * 100:.1f} %"
-    return text.translate(TO_COMMAS) if language == "pt-BR" else text
+    text = f"{value * 100:.1f}"
+    return f"{text.translate(TO_COMMAS)}%" if language == "pt-BR" else f"{text} %"
 
 
 def as_range(found: Range, language: Language = "en", write: Callable[[float, Language], str] = as_number) -> str:

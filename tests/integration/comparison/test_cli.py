@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from fasttrees.cli import main
-from fasttrees.comparison._rows import Bodies
-from fasttrees.comparison._servers import FolderServer
-from fasttrees.comparison._turn import take_turn
 from fasttrees.comparison.results import Results
+from fasttrees.comparison.rows import Bodies
+from fasttrees.comparison.servers import FolderServer
+from fasttrees.comparison.turn import take_turn
 from tests.support.paths import MODELS
 
 MODEL = MODELS / "numerical.txt"

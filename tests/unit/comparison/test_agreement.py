@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fasttrees.comparison._agreement import compare_answers
+from fasttrees.comparison.agreement import compare_answers
 from fasttrees.comparison.errors import ComparisonError
 
 

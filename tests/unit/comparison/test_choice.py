@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fasttrees._aws.prices import PriceTable
-from fasttrees.comparison._run import price_rows
 from fasttrees.comparison.instances import changes, choose, costs_of, saving_between
 from fasttrees.comparison.results import BASELINE, OURS, PriceRow
+from fasttrees.comparison.run import price_rows
 from tests.support.comparisons import price, results
 
 TIMES = st.floats(0.1, 100)

@@ -1,19 +1,14 @@
-"""Ratios, choices and claims of comparisons that were never measured."""
+"""Ratios and choices of comparisons that were never measured."""
 
 from __future__ import annotations
 
 import pytest
 
-from fasttrees.comparison.claims import claims_of
 from fasttrees.comparison.figures import executive_table, line_of
 from fasttrees.comparison.instances import changes, choose, costs_of, price_of, priced, saving_between
 from fasttrees.comparison.results import BASELINE, OURS
 from fasttrees.comparison.text import advice, as_text
 from tests.support.comparisons import PRICES, price, results
-
-
-def verdicts(**options: object) -> dict[str, str]:
-    return {claim.key: claim.verdict for claim in claims_of(results(**options))}  # type: ignore[arg-type]
 
 
 def test_ratios_are_taken_within_rounds() -> None:
@@ -85,32 +80,6 @@ def test_costs_by_hand() -> None:
     assert python.usd_per_job.middle == pytest.approx((25 + 180) / 3600 * 0.33)
     assert saving_between(python, ours, 1e6, 0).middle == pytest.approx(0.9)
     assert saving_between(python, ours, 1e6, 3).middle == pytest.approx(1 - (2.5 + 180) / (25 + 180))
-
-
-def test_claims() -> None:
-    assert verdicts() == {
-        "throughput": "better",
-        "idle": "held",
-        "image": "better",
-        "per_hour": "held",
-        "scoring": "better",
-        "scoring_batch": "better",
-        "job": "missed",  # 52 %: three minutes are much for a million rows
-        "job_batch": "missed",
-    }
-
-
-@pytest.mark.parametrize(
-    ("times", "verdict"), [((4.0, 4.9), "missed"), ((4.9, 5.1), "open"), ((5.1, 5.2), "better"), ((5.0, 6.0), "open")]
-)
-def test_verdicts_look_at_the_whole_range(times: tuple[float, ...], verdict: str) -> None:
-    assert verdicts(times=times)["throughput"] == verdict
-
-
-def test_what_is_not_measured_is_not_claimed() -> None:
-    found = verdicts(images=False, prices=PRICES[:1])
-    assert found["image"] == found["per_hour"] == found["job"] == "unknown"
-    assert found["job_batch"] == "missed"
 
 
 def test_text_has_ranges_and_origins() -> None:

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from fasttrees._sagemaker.batch_transform import Client, Job, Summary, find_objects, transform
-from fasttrees.comparison._one_row import measure_one_row, warm_up
-from fasttrees.comparison._processes import peak_of, running_on
-from fasttrees.comparison._rows import LARGE_MB, Bodies
-from fasttrees.comparison._servers import Running, Startable
 from fasttrees.comparison.errors import ComparisonError
+from fasttrees.comparison.one_row import measure_one_row, warm_up
+from fasttrees.comparison.processes import peak_of, running_on
 from fasttrees.comparison.results import Bulk, Turn
+from fasttrees.comparison.rows import LARGE_MB, Bodies
+from fasttrees.comparison.servers import Running, Startable
 
 __all__ = ["take_turn"]
 

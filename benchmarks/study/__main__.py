@@ -1,8 +1,8 @@
-"""The study: two documents, in English and in Portuguese, made from the figures of one comparison.
+"""Write the study: two documents, in English and in Portuguese, from the results of one comparison.
 
-``python -m fasttrees.comparison.study RESULTS.json DOCS`` writes ``DOCS/study-REGION.md``, ``DOCS/estudo-REGION.md``
-and their plots. All numbers come from the file, all verdicts from :mod:`fasttrees.comparison.claims`; the words are in
-``templates/``. The same file gives the same bytes.
+``python -m benchmarks.study RESULTS.json DOCS`` writes ``DOCS/study-REGION.md``, ``DOCS/estudo-REGION.md`` and their
+plots. All numbers come from the file, all verdicts from :mod:`benchmarks.study.claims`; the text is in ``templates/``.
+The same file gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from benchmarks.study.claims import AFTER, BEFORE, claims_of
 from fasttrees._reports.drawing import drawing
 from fasttrees._runtime.atomic_file import replacing
 from fasttrees.comparison import plots, tables, words
-from fasttrees.comparison.claims import AFTER, BEFORE, claims_of
 from fasttrees.comparison.costs import DAYS_PER_MONTH, HOURS_PER_MONTH, MEMORY_SHARE
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.figures import Line, executive_table, line_of, scaling_of
@@ -34,6 +34,7 @@ from fasttrees.comparison.words import Language
 __all__ = ["main", "write_study"]
 
 NAMES: dict[Language, str] = {"en": "study", "pt-BR": "estudo"}
+TEMPLATES = Path(__file__).with_name("templates")
 WIDTH = 120
 PLOTS: dict[str, Callable[[Results, Language], Figure | None]] = {
     "throughput": plots.plot_throughput,
@@ -76,7 +77,7 @@ def write_study(results: Results, folder: Path) -> list[Path]:
 def render(results: Results, language: Language, drawn: dict[str, str]) -> str:
     """Return a document; `drawn` has the addresses of the plots that there are."""
     environment = Environment(
-        loader=PackageLoader("fasttrees.comparison"),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -173,7 +174,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the study; return the status."""
-    parser = argparse.ArgumentParser(prog="python -m fasttrees.comparison.study", description="Write the study.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.study", description="Write the study.")
     parser.add_argument("results", type=Path, help="results.json of fasttrees compare")
     parser.add_argument("docs", type=Path, help="folder for the documents")
     args = parser.parse_args(arguments)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.study.__main__ import main, write_study
+from benchmarks.study.claims import claims_of
 from fasttrees.comparison.results import Results
-from fasttrees.comparison.study import main, write_study
 from tests.support.comparisons import PRICES, results
 from tests.support.paths import ROOT
 
@@ -75,17 +76,6 @@ def test_without_images_and_prices(tmp_path: Path) -> None:
     assert "without a container" in text
 
 
-def test_the_portuguese_readme_has_the_figures_of_the_docs() -> None:
-    text = (ROOT / "README.pt-BR.md").read_text()
-    figures = {"parity.md": ["321", "175.041.950"], "image.md": ["29,5 MB"]}
-    for name, numbers in figures.items():
-        for number in numbers:
-            assert number in text, number
-            assert number.translate(str.maketrans(",.", ".,")) in (DOCS / name).read_text(), f"{name}: {number}"
-    for address in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        assert (ROOT / address).exists(), address
-
-
 def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.json"), str(tmp_path)]) == 1
     assert "none.json" in capsys.readouterr().err
@@ -103,3 +93,33 @@ def test_results_survive_the_file(tmp_path: Path) -> None:
     found = results()
     found.write(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == found
+
+
+def verdicts(**options: object) -> dict[str, str]:
+    return {claim.key: claim.verdict for claim in claims_of(results(**options))}  # type: ignore[arg-type]
+
+
+def test_claims() -> None:
+    assert verdicts() == {
+        "throughput": "better",
+        "idle": "held",
+        "image": "better",
+        "per_hour": "held",
+        "scoring": "better",
+        "scoring_batch": "better",
+        "job": "missed",  # 52 %: three minutes are much for a million rows
+        "job_batch": "missed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict"), [((4.0, 4.9), "missed"), ((4.9, 5.1), "open"), ((5.1, 5.2), "better"), ((5.0, 6.0), "open")]
+)
+def test_verdicts_look_at_the_whole_range(times: tuple[float, ...], verdict: str) -> None:
+    assert verdicts(times=times)["throughput"] == verdict
+
+
+def test_what_is_not_measured_is_not_claimed() -> None:
+    found = verdicts(images=False, prices=PRICES[:1])
+    assert found["image"] == found["per_hour"] == found["job"] == "unknown"
+    assert found["job_batch"] == "missed"

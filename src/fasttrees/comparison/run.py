@@ -11,13 +11,13 @@ from pathlib import Path
 
 import fasttrees
 from fasttrees._aws.prices import Component, PriceTable, accepted_instances, near_instances
-from fasttrees.comparison._agreement import compare_answers
-from fasttrees.comparison._machine import describe_machine
-from fasttrees.comparison._rows import Bodies, make_bodies
-from fasttrees.comparison._servers import Startable
-from fasttrees.comparison._turn import take_turn
+from fasttrees.comparison.agreement import compare_answers
 from fasttrees.comparison.errors import ComparisonError
+from fasttrees.comparison.machine import describe_machine
 from fasttrees.comparison.results import BASELINE, OURS, Agreement, Data, PriceRow, Results, Settings, Turn
+from fasttrees.comparison.rows import Bodies, make_bodies
+from fasttrees.comparison.servers import Startable
+from fasttrees.comparison.turn import take_turn
 
 __all__ = ["compare", "price_rows"]
 

@@ -28,9 +28,9 @@ from fasttrees._sagemaker.batch_transform import (
     free_port,
     stop_command,
 )
-from fasttrees.comparison._environment import make_environment, versions_of
-from fasttrees.comparison._processes import Tree, running_on
+from fasttrees.comparison.environment import make_environment, versions_of
 from fasttrees.comparison.errors import ComparisonError
+from fasttrees.comparison.processes import Tree, running_on
 from fasttrees.comparison.results import Contender
 from fasttrees.errors import FastTreesError
 from fasttrees.serving.settings import VARIABLES
