@@ -72,14 +72,14 @@ test-container: $(VENV)/.tools ## Build the images of container/Dockerfile and t
 	docker build --quiet --network host --file container/Dockerfile --target train --tag $(TRAIN_IMAGE) .
 	FASTTREES_IMAGE=$(IMAGE) FASTTREES_TRAIN_IMAGE=$(TRAIN_IMAGE) $(VENV)/bin/pytest tests/container
 
-bench: dist/.built ## Compare speed with other engines, in a short form
-	$(PYTHON) -m benchmarks --wheel dist/*.whl
+bench: dist/.built $(VENV)/.tools ## Compare speed with other engines, in a short form
+	$(VENV)/bin/python -m benchmarks --wheel dist/*.whl
 
-bench-full: dist/.built ## Compare everything with all engines and write docs/internals/performance.md
-	$(PYTHON) -m benchmarks --wheel dist/*.whl --full
+bench-full: dist/.built $(VENV)/.tools ## Compare everything with all engines and write docs/internals/performance.md
+	$(VENV)/bin/python -m benchmarks --wheel dist/*.whl --full
 
-bench-serving: dist/.built ## Compare the server with the usual Python container and write docs/internals/serving-performance.md
-	$(PYTHON) -m benchmarks.serving --wheel dist/*.whl
+bench-serving: dist/.built $(VENV)/.tools ## Compare the server with the usual Python container and write docs/internals/serving-performance.md
+	$(VENV)/bin/python -m benchmarks.serving --wheel dist/*.whl
 
 compare: $(VENV)/.tools ## Measure the usual Python container and our server on the flights model, and what follows
 	$(VENV)/bin/fasttrees compare $(FLIGHTS)/model.txt $(FLIGHTS)/rows.csv --baseline benchmarks/python-container \

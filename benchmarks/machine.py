@@ -1,22 +1,11 @@
-"""Says on what a benchmark ran."""
+"""Describe the machine that a benchmark runs on."""
 
 from __future__ import annotations
 
-import os
-import platform
-from pathlib import Path
+from fasttrees.comparison.machine import describe_machine
 
 
 def describe_system() -> str:
     """Return processor, number of CPUs, system, C library and Python."""
-    return (
-        f"{_processor()}, {len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.machine()}, "
-        f"{' '.join(platform.libc_ver())}, Python {platform.python_version()}"
-    )
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
+    machine = describe_machine()
+    return f"{machine.processor}, {machine.cpus} CPUs, {machine.system}, Python {machine.python}"

@@ -23,11 +23,11 @@ from benchmarks.preparing import train
 from benchmarks.serving.bodies import SHORT, make_bodies
 from benchmarks.serving.latency import measure_latency
 from benchmarks.serving.memory import measure_memory, measure_start
-from benchmarks.serving.processes import keep_niceness
 from benchmarks.serving.report import write_page
 from benchmarks.serving.servers import REQUIREMENTS, Servers, container_python
 from benchmarks.serving.soak import measure_soak
 from benchmarks.serving.throughput import measure_throughput
+from fasttrees.comparison.processes import keep_niceness
 
 MODEL = "binary-100x31"
 PARTS = ["throughput", "latency", "memory", "start", "soak", "libraries"]

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.serving.bodies import MB, Body
 from benchmarks.serving.client import Client, post
 from benchmarks.serving.servers import OURS, PYTHON, Servers
+from fasttrees.comparison.processes import peak_of
 
 CPUS = {0, 1}
 LARGE = 100 * MB
@@ -25,14 +26,19 @@ def measure_memory(servers: Servers, body: Body) -> dict[str, Any]:
                 for row in body.first_rows(20):
                     client.exchange(post(row))
             time.sleep(0.5)
-            idle, idle_rss = server.pss(), server.rss()
-            with server.watching_memory() as samples, Client(server.port) as client:
+            idle = server.tree.memory()
+            with server.tree.watching_memory() as samples, Client(server.port) as client:
                 answer = client.exchange(post(large.size), large.whole())
             if answer.body != expected:
                 raise RuntimeError(f"{name}: not what LightGBM predicts")
             time.sleep(0.5)
-            results[name] = {"idle": idle, "idle_rss": idle_rss, "peak": max(samples), "after": server.pss()}
-            results[name]["body"] = large.size
+            results[name] = {
+                "idle": idle.pss,
+                "idle_rss": idle.rss,
+                "peak": peak_of(samples).pss,
+                "after": server.tree.memory().pss,
+                "body": large.size,
+            }
     return results
 
 
@@ -42,5 +48,5 @@ def measure_start(servers: Servers, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         for name, seconds in results.items():
             with servers.start(name, CPUS) as server:
-                seconds.append(server.seconds_to_ping)
+                seconds.append(server.seconds)
     return {name: {"median": statistics.median(seconds), "all": seconds} for name, seconds in results.items()}

@@ -1,11 +1,12 @@
-"""How to start each of the servers compared."""
+"""Start each of the servers compared, with the harness of ``fasttrees compare``."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks.environments import ROOT, python_of
-from benchmarks.serving.processes import Server, free_port
+from fasttrees.comparison.servers import Running, run_process
 
 OURS, PYTHON = "fasttrees", "python-container"
 TITLES = {OURS: "fasttrees", PYTHON: "Python container"}
@@ -25,10 +26,9 @@ class Servers:
         self.model, self.wheel = model, wheel
         self.pythons = {OURS: python_of("serving", wheel), PYTHON: container_python()}
 
-    def start(self, name: str, cpus: set[int]) -> Server:
+    def start(self, name: str, cpus: set[int]) -> AbstractContextManager[Running]:
         """Start a server on some CPUs; it finds out by itself how many workers that makes."""
-        port = free_port()
-        environment = {"MODEL_PATH": str(self.model), "SAGEMAKER_BIND_TO_PORT": str(port)}
+        environment = {"MODEL_PATH": str(self.model)}
         if name == OURS:
             command: list[str | Path] = [self.pythons[name], "-m", "fasttrees.serving", "serve"]
             if self.wheel is None:
@@ -37,4 +37,4 @@ class Servers:
             settings: list[str | Path] = ["--config", CONTAINER / "gunicorn.conf.py", "--chdir", CONTAINER]
             command = [self.pythons[name], "-m", "gunicorn", *settings, "app:app"]
             environment["OMP_NUM_THREADS"] = "1"
-        return Server(f"{name}-{len(cpus)}", command, environment, port, cpus)
+        return run_process([str(part) for part in command], environment, cpus)

@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks.serving.bodies import Body
 from benchmarks.serving.cases import Case, make_cases
 from benchmarks.serving.client import Answer, Client, ClientError
-from benchmarks.serving.processes import Server
 from benchmarks.serving.servers import OURS, Servers
+from fasttrees.comparison.servers import Running
 
 CLIENTS = 64
 CPUS = {0, 1}
@@ -103,13 +103,13 @@ def measure_soak(servers: Servers, body: Body, seconds: float) -> dict[str, Any]
     with servers.start(OURS, CPUS) as server:
         soak = Soak(server.port, make_cases(body), seconds)
         threads = [threading.Thread(target=soak.run, args=(number,)) for number in range(CLIENTS)]
-        used = server.cpu_seconds()
+        used = server.tree.cpu_seconds()
         for thread in threads:
             thread.start()
         memory = sample_memory(server, soak)
         for thread in threads:
             thread.join()
-        used = server.cpu_seconds() - used
+        used = server.tree.cpu_seconds() - used
         status = server.stop()
     return {
         "clients": CLIENTS,
@@ -127,10 +127,10 @@ def measure_soak(servers: Servers, body: Body, seconds: float) -> dict[str, Any]
     }
 
 
-def sample_memory(server: Server, soak: Soak) -> list[tuple[float, int]]:
+def sample_memory(server: Running, soak: Soak) -> list[tuple[float, int]]:
     points = []  # RSS: unlike PSS it does not depend on what else runs on the machine
     while (now := time.perf_counter()) < soak.end:
-        points.append((round(now - soak.begin, 1), server.rss()))
+        points.append((round(now - soak.begin, 1), server.tree.memory().rss))
         time.sleep(1)
     return points
 

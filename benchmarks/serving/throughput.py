@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.serving.bodies import FULL, SHORT, Body
 from benchmarks.serving.client import Client, Piece, post
-from benchmarks.serving.processes import Server
 from benchmarks.serving.servers import OURS, PYTHON, Servers
+from fasttrees.comparison.processes import running_on
+from fasttrees.comparison.servers import Running
 
 PAYLOAD = 6 << 20  # what Batch Transform puts into a request, if nothing else is said
 COPIES = 4  # of a body in a turn that compares cores, so that pieces are many for each connection
@@ -63,19 +63,19 @@ def measure_throughput(servers: Servers, bodies: dict[str, Body], rounds: int) -
             for cpus in {task.cpus for task in tasks}
         }
         for task, name in itertools.product(tasks, (OURS, PYTHON)):
-            timed(running[name, task.cpus], task)  # which also checks the answers
+            timed(name, running[name, task.cpus], task)  # which also checks the answers
         results: dict[str, Any] = {}
         for _, task, name in itertools.product(range(rounds), tasks, (OURS, PYTHON)):
             found = results.setdefault(task.title, {"bytes": sum(piece.size for piece in task.pieces)})
             turn = found.setdefault(name, {"seconds": [], "cpu_seconds": []})
             server = running[name, task.cpus]
-            used = server.cpu_seconds()
-            turn["seconds"].append(timed(server, task))
-            turn["cpu_seconds"].append(server.cpu_seconds() - used)
+            used = server.tree.cpu_seconds()
+            turn["seconds"].append(timed(name, server, task))
+            turn["cpu_seconds"].append(server.tree.cpu_seconds() - used)
     return results
 
 
-def timed(server: Server, task: Task) -> float:
+def timed(name: str, server: Running, task: Task) -> float:
     """Send the pieces of a task; return the seconds from the first byte sent to the last received."""
     answers: list[bytes] = [b""] * len(task.pieces)
     waiting = iter(enumerate(task.pieces))
@@ -89,26 +89,15 @@ def timed(server: Server, task: Task) -> float:
                 return
             answer = client.exchange(post(piece.size), piece)
             if answer.status != 200:
-                raise RuntimeError(f"{server.name}: status {answer.status}: {answer.body[:200]!r}")
+                raise RuntimeError(f"{name}: status {answer.status}: {answer.body[:200]!r}")
             answers[number] = answer.body
 
-    with ExitStack() as stack, running_on(task.client_cpus):
+    with ExitStack() as stack, running_on(set(task.client_cpus)):
         clients = [stack.enter_context(Client(server.port)) for _ in range(task.connections)]
         with ThreadPoolExecutor(len(clients)) as pool:
             begin = time.perf_counter()
             list(pool.map(run, clients))
             seconds = time.perf_counter() - begin
     if b"".join(answers) != task.expected:
-        raise RuntimeError(f"{server.name}: {task.title}: not what LightGBM predicts")
+        raise RuntimeError(f"{name}: {task.title}: not what LightGBM predicts")
     return seconds
-
-
-@contextmanager
-def running_on(cpus: frozenset[int]) -> Iterator[None]:
-    """Keep this thread, and those that it starts, on some CPUs."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

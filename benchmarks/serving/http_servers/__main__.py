@@ -21,7 +21,8 @@ from benchmarks.machine import describe_system
 from benchmarks.serving.client import Client, Piece, get, post
 from benchmarks.serving.http_servers.serve import SERVERS
 from benchmarks.serving.latency import load_with_rows
-from benchmarks.serving.processes import Server, free_port, pss_of
+from fasttrees.comparison.processes import Tree, peak_of
+from fasttrees.comparison.servers import run_process
 
 MB = 1_000_000
 ROW = b",".join([b"0.123456"] * 28) + b"\n"
@@ -66,10 +67,10 @@ def about(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def measure_nothing() -> int:
     """Return the memory of a Python that serves nobody."""
-    process = subprocess.Popen([python_of("http-servers"), "-m", SERVE, "nothing", "0"], cwd=ROOT)
+    process = subprocess.Popen([python_of("http-servers"), "-m", SERVE, "nothing"], cwd=ROOT)
     time.sleep(0.5)
     try:
-        return pss_of(process.pid)
+        return Tree(process.pid, in_cgroup=False).memory().pss
     finally:
         process.kill()
         process.wait()
@@ -85,22 +86,22 @@ def summarise(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, An
 
 def measure(name: str, body: Path, seconds: float) -> dict[str, Any]:
     """Start the server and put each of the questions to it."""
-    port = free_port()
-    command: list[str | Path] = [python_of("http-servers"), "-m", SERVE, name, str(port)]
-    with Server("http-server", command, {"PYTHONPATH": str(ROOT)}, port, SERVER_CPU) as server:
+    command = [str(python_of("http-servers")), "-m", SERVE, name]
+    with run_process(command, {"PYTHONPATH": str(ROOT)}, SERVER_CPU) as server:
+        port = server.port
         with Client(port) as client:
             for _ in range(3):
                 client.exchange(post(ROW))
         time.sleep(0.3)
-        found: dict[str, Any] = {"idle_pss": server.pss()}
+        found: dict[str, Any] = {"idle_pss": server.tree.memory().pss}
         found["streams"] = streams(port, body)
         one_row = load_with_rows(port, [ROW], CONNECTIONS, seconds, CLIENT_CPU)
         found |= {f"one_row_{key}": value for key, value in one_row.items() if key != "tool"}
         found |= measure_bodies(port, body, seconds)
         time.sleep(0.2)
-        with server.watching_memory() as samples:
+        with server.tree.watching_memory() as samples:
             post_file(port, Piece(body, 0, body.stat().st_size))
-        found["growth_100_mb"] = max(samples) - samples[0]
+        found["growth_100_mb"] = peak_of(samples).pss - samples[0].pss
     return found
 
 

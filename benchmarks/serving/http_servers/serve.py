@@ -1,10 +1,12 @@
-"""Serves with one of the libraries: ``python -m benchmarks.serving.http_servers.serve NAME PORT``.
+"""Serve with one of the libraries: ``python -m benchmarks.serving.http_servers.serve NAME``.
 
-Each is set up for one process that serves several connections at once, and to write no log.
+Each is set up for one process that serves several connections at once, and to write no log. The port is in
+``SAGEMAKER_BIND_TO_PORT``, as for every server that the harness starts.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -142,4 +144,4 @@ SERVERS: dict[str, Callable[[int], None]] = {
 }
 
 if __name__ == "__main__":
-    {"nothing": nothing, **SERVERS}[sys.argv[1]](int(sys.argv[2]))
+    {"nothing": nothing, **SERVERS}[sys.argv[1]](int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 0)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fasttrees.comparison.servers import Startable
+    from fasttrees.comparison.servers import ServerKind
 
 __all__ = ["add_command"]
 
@@ -81,15 +81,15 @@ def run(args: argparse.Namespace) -> None:
         fixed_minutes=args.fixed_minutes,
     )
     args.output.mkdir(parents=True, exist_ok=True)
-    startables = _startables(args)
-    results = compare(args.model, args.rows, startables, settings, prices, _show)
+    kinds = _kinds(args)
+    results = compare(args.model, args.rows, kinds, settings, prices, _show)
     results.write(args.output / "results.json")
     write_page(results, args.output / "report.html")
     print(results.model_dump_json() if args.json else as_text(results), flush=True)
     _show(f"wrote {args.output / 'results.json'} and {args.output / 'report.html'}")
 
 
-def _startables(args: argparse.Namespace) -> dict[str, Startable]:
+def _kinds(args: argparse.Namespace) -> dict[str, ServerKind]:
     from fasttrees.comparison.results import BASELINE, OURS
     from fasttrees.comparison.servers import FolderServer, ImageServer, OwnServer
 

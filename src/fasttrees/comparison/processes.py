@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +13,10 @@ import psutil
 
 from fasttrees.comparison.results import Memory
 
-__all__ = ["Tree", "peak_of", "running_on"]
+__all__ = ["Tree", "keep_niceness", "peak_of", "running_on"]
 
 INTERVAL = 0.01  # seconds between two samples of the memory
+CPUCLOCK_SCHED = 2  # with a process id: the clock of its CPU time, as clock_getcpuclockid(3) makes it
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -29,8 +31,14 @@ def running_on(cpus: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def keep_niceness(pid: int) -> None:
+    """Give the session of a process the niceness of this process: the kernel shares CPUs among sessions first."""
+    with suppress(OSError):  # kernels without autogroups, or that do not let this user change them
+        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
+
+
 class Tree:
-    """A process and all that it has started.
+    """A process and all its descendants.
 
     Parameters
     ----------
@@ -42,8 +50,7 @@ class Tree:
     def __init__(self, pid: int, in_cgroup: bool) -> None:
         self._root = psutil.Process(pid)
         self._cgroup = _memory_files(pid) if in_cgroup else None
-        with suppress(OSError):  # sessions share the CPUs first, processes then; where the kernel does so, and lets us
-            Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
+        keep_niceness(pid)
 
     def _processes(self) -> list[psutil.Process]:
         return [self._root, *self._root.children(recursive=True)]
@@ -55,8 +62,8 @@ class Tree:
                 process.nice(os.getpriority(os.PRIO_PROCESS, 0))
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all processes, since they started."""
-        return sum(times.user + times.system for times in (process.cpu_times() for process in self._processes()))
+        """Return the CPU time of all processes since they started, to the nanosecond rather than the clock tick."""
+        return sum(time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED) for process in self._processes())
 
     def memory(self) -> Memory:
         """Return the bytes in memory."""

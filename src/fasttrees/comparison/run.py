@@ -16,7 +16,7 @@ from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.machine import describe_machine
 from fasttrees.comparison.results import BASELINE, OURS, Agreement, Data, PriceRow, Results, Settings, Turn
 from fasttrees.comparison.rows import Bodies, make_bodies
-from fasttrees.comparison.servers import Startable
+from fasttrees.comparison.servers import ServerKind
 from fasttrees.comparison.turn import take_turn
 
 __all__ = ["compare", "price_rows"]
@@ -27,7 +27,7 @@ COMPONENTS: tuple[Component, ...] = ("hosting", "transform")
 def compare(
     model: Path,
     rows: Path,
-    startables: Mapping[str, Startable],
+    kinds: Mapping[str, ServerKind],
     settings: Settings,
     prices: list[PriceRow],
     report: Callable[[str], None] = lambda line: None,
@@ -39,7 +39,7 @@ def compare(
     model : Path
     rows : Path
         CSV without a header.
-    startables : mapping of str to Startable
+    kinds : mapping of str to ServerKind
         By the names :data:`OURS` and :data:`BASELINE`.
     settings : Settings
     prices : list of PriceRow
@@ -58,7 +58,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="fasttrees-compare-") as name:
         folder = Path(name)
         bodies = make_bodies(rows, folder, len(cpus), settings.quick)
-        contenders = {key: startable.describe() for key, startable in startables.items()}
+        contenders = {key: kind.describe() for key, kind in kinds.items()}
         turns: list[Turn] = []
         agreement: Agreement | None = None
         for number in range(settings.rounds):
@@ -68,9 +68,7 @@ def compare(
                     report(f"round {number + 1} of {settings.rounds}: {key}, {_cores(len(placement))}")
                     workers = settings.workers if placement is placements[-1] else 1
                     out = folder / key
-                    turns.append(
-                        take_turn(number, key, startables[key], placement, workers, bodies, settings.seconds, out)
-                    )
+                    turns.append(take_turn(number, key, kinds[key], placement, workers, bodies, settings.seconds, out))
                     _check_answers(out, bodies)
                 if agreement is None:
                     answers = [folder / key / f"{bodies.bulk.name}.out" for key in (OURS, BASELINE)]

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -35,7 +36,7 @@ from fasttrees.comparison.results import Contender
 from fasttrees.errors import FastTreesError
 from fasttrees.serving.settings import VARIABLES
 
-__all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "Startable"]
+__all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "ServerKind", "run_process"]
 
 START_LIMIT = 300.0  # seconds
 POLL = 0.002
@@ -54,14 +55,22 @@ class Running:
     tree : Tree
     seconds : float
         From the command to the first 200 of ``/ping``.
+    stop : callable
+        Ends the server, as a container is ended, and returns its status; so does the end of the block.
     """
 
     server: Server
     tree: Tree
     seconds: float
+    stop: Callable[[], int]
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return urlsplit(self.server.url).port or 80
 
 
-class Startable(Protocol):
+class ServerKind(Protocol):
     """How to start a server."""
 
     def describe(self) -> Contender:
@@ -87,7 +96,7 @@ class OwnServer:
     def start(self, cpus: set[int], workers: int) -> Iterator[Running]:
         """Run it; it has one process, and takes the CPUs that it may use."""
         command = [sys.executable, "-m", "fasttrees.serving", "serve"]
-        with _running(command, {"MODEL_PATH": str(self._model)}, cpus) as running:
+        with run_process(command, {"MODEL_PATH": str(self._model)}, cpus) as running:
             yield running
 
 
@@ -119,7 +128,7 @@ class FolderServer:
             "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
             "PATH": f"{self._programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
-        with _running(["sh", str(self._folder / "serve")], variables, cpus) as running:
+        with run_process(["sh", str(self._folder / "serve")], variables, cpus) as running:
             yield running
 
 
@@ -174,7 +183,23 @@ class ImageServer:
 
 
 @contextmanager
-def _running(command: list[str], variables: Mapping[str, str], cpus: set[int]) -> Iterator[Running]:
+def run_process(command: list[str], variables: Mapping[str, str], cpus: set[int]) -> Iterator[Running]:
+    """Run a server as processes of this machine until the block ends.
+
+    Parameters
+    ----------
+    command : list of str
+    variables : mapping
+        Environment variables; those that a server of this package reads and this process has are not passed on. The
+        port is in ``SAGEMAKER_BIND_TO_PORT``.
+    cpus : set of int
+        CPUs that its processes may use.
+
+    Raises
+    ------
+    ComparisonError
+        If it does not start, or an exchange with it fails.
+    """
     known = {variable.name for variable, _ in VARIABLES}
     environment = {key: value for key, value in os.environ.items() if key not in known}
     port = free_port()
@@ -204,6 +229,11 @@ def _started(
             start_new_session=True,  # Ctrl-C is for this process, which then ends the server
         )
     server = Server(f"http://127.0.0.1:{port}", process, lambda line: None)
+
+    def end() -> int:
+        server.stop(lambda: stop(process))
+        return process.wait()
+
     try:
         own = Tree(process.pid, in_cgroup=False)
         client = Client(server.url, Job(), server.check)
@@ -212,15 +242,15 @@ def _started(
         finally:
             client.close()
         seconds = time.perf_counter() - began
-        yield Running(server, tree() if tree else own, seconds)
+        yield Running(server, tree() if tree else own, seconds, end)
     except (ServerError, ConnectionError, TimeoutError, psutil.Error) as error:
-        server.stop(lambda: stop(process))  # after which its last words have been read
+        end()  # after which its last lines have been read
         last = next((f"; its last line: {line}" for line in reversed(server.last_lines) if line.strip()), "")
         raise ComparisonError(f"{' '.join(command[:3])}: {error}{last}") from error
     except FastTreesError as error:
         raise ComparisonError(f"{' '.join(command[:3])}: {error}") from error
     finally:
-        server.stop(lambda: stop(process))
+        end()
         _end_group(process.pid)
 
 

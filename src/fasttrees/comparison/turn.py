@@ -12,7 +12,7 @@ from fasttrees.comparison.one_row import measure_one_row, warm_up
 from fasttrees.comparison.processes import peak_of, running_on
 from fasttrees.comparison.results import Bulk, Turn
 from fasttrees.comparison.rows import LARGE_MB, Bodies
-from fasttrees.comparison.servers import Running, Startable
+from fasttrees.comparison.servers import Running, ServerKind
 
 __all__ = ["take_turn"]
 
@@ -22,7 +22,7 @@ REST = 0.3  # seconds after requests, until memory is idle
 def take_turn(
     number: int,
     name: str,
-    startable: Startable,
+    kind: ServerKind,
     cpus: list[int],
     workers: int,
     bodies: Bodies,
@@ -37,7 +37,7 @@ def take_turn(
         Of the round.
     name : str
         Of the server.
-    startable : Startable
+    kind : ServerKind
     cpus : list of int
         On which it runs; what sends has the others, or all where there are none.
     workers : int
@@ -49,7 +49,7 @@ def take_turn(
     """
     load = os.getloadavg()[0]
     all_cpus = os.sched_getaffinity(0)
-    with startable.start(set(cpus), workers) as running, running_on(all_cpus - set(cpus) or all_cpus):
+    with kind.start(set(cpus), workers) as running, running_on(all_cpus - set(cpus) or all_cpus):
         url = running.server.url
         warm_up(url, bodies.singles)
         time.sleep(REST)
