@@ -1,6 +1,7 @@
 """The compiled modules; everything else about the package stands in pyproject.toml.
 
 FASTTREES_SANITIZE=1 builds them with bounds checks, AddressSanitizer and UndefinedBehaviorSanitizer (`make sanitize`).
+FASTTREES_EXTENSIONS=0 leaves them out, for an editable install whose extensions are compiled in place (`make dev`).
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+SOURCES = Path("src/fasttrees").rglob("*.pyx") if os.environ.get("FASTTREES_EXTENSIONS", "1") != "0" else []
 SANITIZE = os.environ.get("FASTTREES_SANITIZE", "0") == "1"
 
 # Builds of the kernels for newer processors, without fused multiply-adds; fasttrees._builds chooses among them.
@@ -37,9 +39,10 @@ setup(
                 extra_compile_args=compile_args + LEVELS.get(source.stem, []),
                 extra_link_args=link_args,
             )
-            for source in sorted(Path("src/fasttrees").rglob("*.pyx"))
+            for source in sorted(SOURCES)
             if LEVELS.get(source.stem, []) is not None
         ],
+        nthreads=os.cpu_count() or 1,
         compiler_directives={
             "language_level": 3,
             "boundscheck": SANITIZE,
