@@ -30,6 +30,25 @@ import botocore
 
 import fasttrees
 
+# Of the package, the image has these folders and top-level modules. Serving needs nothing of the others.
+SERVED = {
+    "_aws",
+    "_builds",
+    "_description",
+    "_engine",
+    "_eval",
+    "_eval_avx2",
+    "_eval_avx512",
+    "_modelfile",
+    "_parameters",
+    "_runtime",
+    "_sagemaker",
+    "_textio",
+    "errors",
+    "model",
+    "serving",
+}
+
 ENTRY_POINTS = [
     *(module.name for module in pkgutil.walk_packages(fasttrees.__path__, "fasttrees.")),
     "boto3",
@@ -47,6 +66,14 @@ ENTRY_POINTS = [
 ]
 
 LEFT_OUT = {
+    **{
+        f"fasttrees.{module.name}": "not served"
+        for module in pkgutil.iter_modules(fasttrees.__path__)
+        if module.name not in SERVED
+    },
+    "fasttrees._aws.prices": "costs of the pipeline",
+    "fasttrees._engine.contributions": "contributions are not served",
+    "fasttrees._sagemaker.batch_transform": "a client, for people",
     "_aix_support": "another platform",
     "_osx_support": "another platform",
     "asyncio.windows_events": "another platform",
@@ -54,28 +81,6 @@ LEFT_OUT = {
     "dateutil.tz.win": "another platform",
     "distutils": "only other platforms use it",
     "doctest": "for modules that test themselves when they are run as a program",
-    "fasttrees.__main__": "the command line, for people",
-    "fasttrees._inputs.arrow_columns": "for data frames",
-    "fasttrees._engine.contributions": "contributions are not served",
-    "fasttrees._inputs.data_file": "for files, as LightGBM reads them",
-    "fasttrees._distributed": "for Dask and Ray",
-    "fasttrees._aws.prices": "costs of the pipeline",
-    "fasttrees._inputs.sparse_rows": "for sparse matrices",
-    "fasttrees._textio.columns": "the command line, for people",
-    "fasttrees._textio.chunks": "the command line, for people",
-    "fasttrees.cli": "the command line, for people",
-    "fasttrees.comparison": "the command line, for people",
-    "fasttrees.dask": "for people who run Dask",
-    "fasttrees._inputs": "numpy's side of the package",
-    "fasttrees.pipeline": "the command line, for people",
-    "fasttrees.ray": "for people who run Ray",
-    "fasttrees._reports": "training and the command line need them",
-    "fasttrees.sharding": "the command line, for people",
-    "fasttrees.sklearn": "estimators of scikit-learn",
-    "fasttrees.spark": "workers of Spark need it",
-    "fasttrees.training": "the training image has it",
-    "fasttrees._sagemaker.batch_transform": "the command line, for people",
-    "fasttrees.verification": "the command line, for people",
     "numpy": "serving decodes rows by itself",
     "pdb": "as doctest",
     "pydoc": "as doctest",
