@@ -120,7 +120,7 @@ def main() -> None:
 
 
 def about(arguments: argparse.Namespace, effort: Effort, compile_limit: float) -> dict[str, Any]:
-    """Say when, where and how this run measures."""
+    """Return when, where and how this run measures."""
     return {
         "date": str(datetime.datetime.now(datetime.timezone.utc).date()),
         "system": describe_system(),

@@ -6,8 +6,8 @@ The first option lets it find the files of all modules. The second leaves out of
 statement stands, which would take memory; tracebacks still have the lines.
 
 Two ways together find the modules. All imports that the code of ENTRY_POINTS can reach are followed, those inside
-functions too, which run when nobody looks. And the entry points are imported in a process of their own, which shows
-what only happens at run time: imports by compiled code and by name. LEFT_OUT names what can be reached but never is.
+functions too. And the entry points are imported in a separate process, which shows what happens only at run time:
+imports by compiled code and by name. LEFT_OUT names what can be reached but never is.
 """
 
 from __future__ import annotations
@@ -151,13 +151,13 @@ def modules_after_import(names: list[str]) -> list[str]:
 
 
 def left_out(name: str) -> bool:
-    """Tell whether the module, or a package that it is in, is in LEFT_OUT."""
+    """Return whether the module, or a package that it is in, is in LEFT_OUT."""
     parts = name.split(".")
     return any(".".join(parts[: n + 1]) in LEFT_OUT for n in range(len(parts)))
 
 
 def specification(name: str) -> ModuleSpec | None:
-    """Say where a module comes from; None for what exists in memory only, as ``os.path`` and ``__main__`` do."""
+    """Return where a module comes from; None if it exists in memory only, as ``os.path`` and ``__main__`` do."""
     try:
         return find_spec(name)
     except (ImportError, ValueError):
@@ -224,11 +224,11 @@ def place_boto_files(root: Path) -> None:
 
 
 def record_packages(copied: list[Path], root: Path) -> None:
-    """Say which packages the files came from, where security scanners look, with the licences that must go along."""
+    """Record the packages that the files came from, and their licences, where security scanners look."""
     # Debian moved /lib into /usr/lib, but its packages still name the one or the other.
     paths = {str(path).removeprefix("/usr") for path in copied}
     names = [prefix + path for path in paths for prefix in ("", "/usr")]
-    command = ["dpkg-query", "--search", *names]  # ends with status 1, for not all belong to a package
+    command = ["dpkg-query", "--search", *names]  # ends with status 1, because not all belong to a package
     search = subprocess.run(command, capture_output=True, text=True, check=False)
     packages = {line.split(":")[0] for line in search.stdout.splitlines() if not line.startswith("diversion by ")}
     records = root / "var/lib/dpkg/status.d"

@@ -87,7 +87,7 @@ def compare(runs: dict[str, Run], repeats: int, clock: Callable[[], float]) -> N
             for n_files in (len(files), len(files) // 4):
                 begin = clock()
                 run(files[:n_files])
-                if repeat:  # the first is for nobody
+                if repeat:  # the first run only warms up
                     times.setdefault((name, n_files), []).append(clock() - begin)
     print("\n| | rows/s and core | µs for a row | s for a job without rows |\n|---|--:|--:|--:|")
     for name, (files, _) in runs.items():

@@ -133,7 +133,7 @@ def core_cells(task: dict[str, Any], one_core: dict[str, Any]) -> list[str]:
 
 
 def gain(slower: dict[str, Any], quicker: dict[str, Any], digits: int, key: str = "seconds") -> str:
-    """Say how many times as quick: by the medians, and by the least, which other programs disturb less."""
+    """Return how many times as fast: by the medians, and by the minima, which other programs disturb less."""
     by_middle, by_least = (function(slower[key]) / function(quicker[key]) for function in (middle, min))
     return f"{by_middle:.{digits}f} ({by_least:.{digits}f})"
 

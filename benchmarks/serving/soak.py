@@ -49,7 +49,7 @@ class Soak:
         return [facts(answer) for answer in answers]
 
     def run(self, number: int) -> None:
-        """Be a client until the time is over."""
+        """Send requests, as one client, until the time is over."""
         choice = random.Random(number)
         weights = [case.weight for case in self.cases]
         counts: Counter[str] = Counter()

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def about(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Say when, where and how this run measures."""
+    """Return when, where and how this run measures."""
     required = (REQUIREMENTS / "http-servers.txt").read_text().split()
     return {
         "date": str(datetime.datetime.now(datetime.timezone.utc).date()),
@@ -66,7 +66,7 @@ def about(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_nothing() -> int:
-    """Return the memory of a Python that serves nobody."""
+    """Return the memory of an idle interpreter."""
     process = subprocess.Popen([python_of("http-servers"), "-m", SERVE, "nothing"], cwd=ROOT)
     time.sleep(0.5)
     try:
@@ -106,7 +106,7 @@ def measure(name: str, body: Path, seconds: float) -> dict[str, Any]:
 
 
 def streams(port: int, body: Path) -> bool:
-    """Tell whether the application sees the beginning of a body before its end was sent."""
+    """Return whether the application sees the beginning of a body before its end was sent."""
     size = 8 * MB
     half = body.read_bytes()[: size // 2]
     with Client(port) as client, Client(port) as other:

@@ -16,7 +16,7 @@ APPLICATIONS = "benchmarks.serving.http_servers.applications"
 
 
 def nothing(port: int) -> None:
-    """Serve nobody: what Python itself takes."""
+    """Wait, to measure what Python itself takes."""
     import signal
 
     signal.pause()

@@ -16,14 +16,14 @@ __all__ = [
 
 HOURS_PER_MONTH = 730  # a year's hours over 12, as AWS's own calculator has it
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
-MEMORY_SHARE = 0.75  # of an instance's memory that a server may take; the rest is the system's and the agent's: ours
+MEMORY_SHARE = 0.75  # of an instance's memory for the server; our choice: the rest is for the system and the agent
 
 
 def cost_of_rows(rows: float, usd_per_hour: float, rows_per_second: float) -> float:
-    """Return what it costs to score rows, in USD.
+    """Return the cost of scoring rows, in USD.
 
-    Only the time in which rows are scored: not the start of the instance, which is paid for too and is the same for
-    every server but for the time that it takes to pull the image.
+    This is the time in which rows are scored. The start of the instance, which is paid for too, is not included; it is
+    the same for every server except for the time that it takes to pull the image.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def cost_of_rows(rows: float, usd_per_hour: float, rows_per_second: float) -> fl
 
 
 def cost_of_job(rows: float, usd_per_hour: float, rows_per_second: float, fixed_seconds: float) -> float:
-    """Return what a batch job costs, in USD, with the time that it is paid for besides the scoring.
+    """Return the cost of a batch job, in USD: of scoring and of the rest of the time that is paid for.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def cost_of_job(rows: float, usd_per_hour: float, rows_per_second: float, fixed_
 
 
 def saving(before: float, after: float) -> float:
-    """Return which part of a cost is saved: 1 if all of it, 0 if nothing, below 0 if it costs more."""
+    """Return the fraction of a cost that is saved: 1 if all of it, 0 if nothing, below 0 if it costs more."""
     if not (before > 0 and after >= 0):
         raise ValueError(f"expected a cost above 0 before and one of at least 0 after, got {before} and {after}")
     return 1 - after / before

@@ -1,4 +1,4 @@
-"""The virtual environment of a Python container's folder, where no Docker is."""
+"""Make the virtual environment for a Python container's folder, to run it without Docker."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def executive_table(results: Results) -> list[Line]:
 
 
 def line_of(lines: list[Line], key: str, all_cores: bool = True) -> Line | None:
-    """Return one of the lines, for all cores or for one; None: there is none."""
+    """Return one of the lines, for all cores or for one; None if there is none."""
     found = sorted((line for line in lines if line.key == key), key=lambda line: line.cores)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What follows from a comparison for instances and costs."""
+"""Choose instances and compute costs from a comparison."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = [
 ]
 
 MILLION = 1_000_000
-FIXED_MINUTES = (0, 1, 3, 5, 10)  # examples of what a job is paid for besides its scoring
+FIXED_MINUTES = (0, 1, 3, 5, 10)  # examples of the time that a job is paid for in addition to scoring
 Use = Literal["hosting", "transform"]
 
 
 @dataclass(frozen=True)
 class InstanceCost:
-    """What a server costs on an instance.
+    """The cost of a server on an instance.
 
     Attributes
     ----------
     contender : str
     price : PriceRow
     accepted : bool
-        Whether SageMaker takes the instance for this use.
+        Whether SageMaker accepts the instance type for this use.
     fits : bool
         Whether the server's memory fits.
     needed : Range
@@ -64,7 +64,7 @@ class InstanceCost:
 
 
 def priced(results: Results, use: Use) -> list[PriceRow]:
-    """Return the price of each instance for a use: its own row, else that of any use."""
+    """Return the price of each instance for a use: the row for that use, else the row for any use."""
     found: dict[str, PriceRow] = {}
     for price in results.prices:
         if price.component == use or (price.component == "any" and price.instance not in found):
@@ -73,21 +73,21 @@ def priced(results: Results, use: Use) -> list[PriceRow]:
 
 
 def price_of(results: Results, instance: str, use: Use) -> PriceRow | None:
-    """Return the price of one instance; None: the table has none."""
+    """Return the price of one instance; None if the table has none."""
     return next((price for price in priced(results, use) if price.instance == instance), None)
 
 
 def instead_of(results: Results, price: PriceRow, unknown: str) -> str:
-    """Name the types that Batch Transform takes instead of one, with a word at those that have no price."""
+    """List the types that Batch Transform accepts in place of one; those without a price are marked `unknown`."""
     known = {row.instance for row in priced(results, "transform")}
     names = price.instead.get("transform", [])
     return ", ".join(name if name in known else f"{name} ({unknown})" for name in names)
 
 
 def costs_of(results: Results, name: str, price: PriceRow, use: Use = "transform") -> InstanceCost:
-    """Return what a server costs on an instance.
+    """Return the cost of a server on an instance.
 
-    Speed and memory are this machine's, in proportion to the instance's vCPUs; see :mod:`fasttrees.comparison.costs`.
+    Speed and memory are those measured here, in proportion to the instance's vCPUs: :mod:`fasttrees.comparison.costs`.
     """
     cores = cores_of(results)
     ones, alls = (by_round(results, name, n, lambda turn: turn.bulk.rows_per_second) for n in (cores[0], cores[-1]))
@@ -113,7 +113,7 @@ def costs_of(results: Results, name: str, price: PriceRow, use: Use = "transform
 
 
 def choose(results: Results, name: str, use: Use = "transform", accepted: bool = True) -> InstanceCost | None:
-    """Return the instance on which a daily job costs least, among those of the table whose memory suffices.
+    """Return the instance with the lowest cost of a daily job, among those in the table with enough memory.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def choose(results: Results, name: str, use: Use = "transform", accepted: bool =
         Of the server.
     use : {"hosting", "transform"}
     accepted : bool
-        Only those that SageMaker takes for this use.
+        Only those that SageMaker accepts for this use.
     """
     costs = [costs_of(results, name, price, use) for price in priced(results, use)]
     fitting = [cost for cost in costs if cost.fits and (cost.accepted or not accepted)]
@@ -130,10 +130,10 @@ def choose(results: Results, name: str, use: Use = "transform", accepted: bool =
 
 
 def changes(results: Results) -> list[tuple[InstanceCost, InstanceCost]]:
-    """Return where the servers of batch jobs may stand, before and after.
+    """Return the instances of a batch job before and after the switch.
 
-    The Python container has the cheapest instance that Batch Transform takes. So has ours; and where an instance that
-    is not taken would be cheaper, that comes second, to show what is missed. Empty if none is taken and has the memory.
+    Each server gets the cheapest instance that Batch Transform accepts. If an instance that is not accepted would be
+    cheaper for ours, a second pair shows it. Empty if no accepted instance has enough memory.
     """
     before = choose(results, BASELINE)
     if before is None:
@@ -143,7 +143,7 @@ def changes(results: Results) -> list[tuple[InstanceCost, InstanceCost]]:
 
 
 def saving_between(before: InstanceCost, after: InstanceCost, rows: float, fixed_minutes: float) -> Range:
-    """Return which part of a job's cost is saved, by the rounds' pairs.
+    """Return the fraction of a job's cost that is saved, from the pairs of each round.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def saving_between(before: InstanceCost, after: InstanceCost, rows: float, fixed
     rows : float
         Of the job.
     fixed_minutes : float
-        That either job is paid for besides scoring: until the instance is up, has the image, and is released.
+        Paid for in addition to scoring in either job: to start the instance, pull the image and release it.
     """
 
     def job(cost: InstanceCost, rate: float) -> float:

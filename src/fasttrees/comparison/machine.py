@@ -1,4 +1,4 @@
-"""Says on what the comparison ran."""
+"""Describe the machine that a comparison runs on."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def plot_costs(results: Results, language: Language) -> Figure:
 
 
 def plot_fixed(results: Results, language: Language) -> Figure | None:
-    """Draw which part of a daily job's cost is saved, over the minutes that it is paid for besides scoring.
+    """Draw the fraction of a daily job's cost that is saved, over the minutes paid in addition to scoring.
 
     A line for each change of instances; None if there is none.
     """

@@ -1,4 +1,4 @@
-"""The processes of a server: on which CPUs they run, and what they cost."""
+"""The processes of a server: their CPUs, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Tree:
         return Memory(pss=pss, rss=rss, cgroup=self._charged())
 
     def _charged(self) -> int | None:
-        """Return what the control group is charged, without files that the kernel may drop."""
+        """Return the bytes charged to the control group, without inactive files, which the kernel may drop."""
         if self._cgroup is None:
             return None
         usage, statistics = self._cgroup
@@ -109,7 +109,7 @@ class Tree:
 
 
 def peak_of(samples: list[Memory]) -> Memory:
-    """Return the most of each figure."""
+    """Return the maximum of each figure."""
     groups = [sample.cgroup for sample in samples if sample.cgroup is not None]
     return Memory(
         pss=max(sample.pss for sample in samples),
@@ -119,7 +119,7 @@ def peak_of(samples: list[Memory]) -> Memory:
 
 
 def _memory_files(pid: int) -> tuple[Path, Path] | None:
-    """Find what a process's control group says of its memory: usage and statistics; None where it says nothing."""
+    """Find the memory files of a process's control group: usage and statistics; None if there are none."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "memory":

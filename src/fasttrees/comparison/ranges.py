@@ -21,7 +21,7 @@ class Range:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Range:
-        """Take it of the values of all rounds."""
+        """Summarise the values of all rounds."""
         return cls(float(statistics.median(values)), min(values), max(values))
 
     def map(self, function: Callable[[float], float]) -> Range:

@@ -1,4 +1,4 @@
-"""The two servers: how each is started, as processes or as a container."""
+"""Start the servers that are compared, as processes or as containers."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ __all__ = ["FolderServer", "ImageServer", "OwnServer", "Running", "ServerKind", 
 
 START_LIMIT = 300.0  # seconds
 POLL = 0.002
-STOP_LIMIT = 10.0  # seconds that what is left of a server may take to end
+STOP_LIMIT = 10.0  # seconds that remaining processes of a server have to end
 MOST_SHARES = "262144"  # of the CPUs that a control group can have
 MODEL_FOLDER = "/opt/ml/model"
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers.
+    """A running server.
 
     Attributes
     ----------
@@ -71,10 +71,10 @@ class Running:
 
 
 class ServerKind(Protocol):
-    """How to start a server."""
+    """A kind of server, which can be started."""
 
     def describe(self) -> Contender:
-        """Say what it is."""
+        """Describe the server for the results."""
 
     @contextmanager
     def start(self, cpus: set[int], workers: int) -> Iterator[Running]:
@@ -89,7 +89,7 @@ class OwnServer:
         self._model = model.resolve()
 
     def describe(self) -> Contender:
-        """Say what it is."""
+        """Describe the server for the results."""
         return Contender(how="processes", versions=[f"fasttrees=={fasttrees.__version__}"])
 
     @contextmanager
@@ -117,7 +117,7 @@ class FolderServer:
         self._programs = make_environment(self._folder, self._environment)
 
     def describe(self) -> Contender:
-        """Say what it is."""
+        """Describe the server for the results."""
         return Contender(how="processes", versions=versions_of(self._environment))
 
     @contextmanager
@@ -142,7 +142,7 @@ class ImageServer:
         self._about: dict[str, Any] = json.loads(_docker("image", "inspect", image))[0]
 
     def describe(self) -> Contender:
-        """Say what it is; the versions of its packages only where it has pip."""
+        """Describe the image; with the versions of its packages only if it has pip."""
         command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "pip", self._image, "freeze"]
         frozen = subprocess.run(command, capture_output=True, text=True, check=False)
         return Contender(
@@ -255,7 +255,7 @@ def _started(
 
 
 def _end_group(group: int) -> None:
-    """End what a server has left behind, as a ``serve`` does that is a shell and has not replaced itself."""
+    """End processes that a server left behind, such as those of a ``serve`` shell script without ``exec``."""
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
         end = time.monotonic() + STOP_LIMIT

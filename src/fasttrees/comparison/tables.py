@@ -47,9 +47,9 @@ def cost_table(results: Results, language: Language = "en") -> Table:
 
 
 def fixed_table(results: Results, language: Language = "en") -> Table:
-    """Write which part of a daily job's cost is saved, by the minutes that it is paid for besides scoring.
+    """Write the fraction of a daily job's cost that is saved, by the minutes paid in addition to scoring.
 
-    A column for each change of instances that there is: see :func:`fasttrees.comparison.instances.changes`.
+    It has a column for each pair of instances: see :func:`fasttrees.comparison.instances.changes`.
     """
     rows = results.settings.rows_per_day
     pairs = changes(results)

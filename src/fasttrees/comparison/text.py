@@ -15,14 +15,14 @@ BUSY = 0.5  # load average above which other programs are mentioned
 
 
 def as_text(results: Results) -> str:
-    """Say it all in tables and a few sentences."""
+    """Return the comparison as tables and a few sentences."""
     tables = [value_table(results), cost_table(results), fixed_table(results)]
     sentences = "\n".join([*advice(results), *notes(results)])
     return "\n\n".join([*map(_columns, tables), sentences])
 
 
 def advice(results: Results) -> list[str]:
-    """Say which instance to take, and what it saves."""
+    """Return sentences that recommend an instance and state what it saves."""
     lines = []
     cheapest = choose(results, OURS, accepted=False)
     if cheapest is not None and not cheapest.accepted:
@@ -53,14 +53,14 @@ def advice(results: Results) -> list[str]:
 
 
 def not_accepted(price: PriceRow, results: Results) -> str:
-    """Say that Batch Transform does not take an instance, and which ones it takes."""
+    """Return a sentence: Batch Transform does not accept this instance, but accepts these."""
     names = instead_of(results, price, "price unknown")
     kind = ", a type for endpoints," if price.accepted["hosting"] else ""
     return f"{price.instance}{kind} would be cheapest, but Batch Transform does not take it. It takes {names}."
 
 
 def notes(results: Results) -> list[str]:
-    """Say what the figures are, and what they are not."""
+    """Return sentences on what the figures include and what they leave out."""
     agreement, settings, data = results.agreement, results.settings, results.data
     difference = agreement.largest_difference
     origins = dict.fromkeys(

@@ -43,7 +43,7 @@ def take_turn(
     workers : int
     bodies : Bodies
     seconds : float
-        That requests are sent at least, for each figure.
+        For how long requests are sent at least, for each figure.
     out : Path
         Folder for the answers.
     """

@@ -116,7 +116,7 @@ def as_range(found: Range, language: Language = "en", write: Callable[[float, La
 
 
 def cores_text(n: int, language: Language = "en") -> str:
-    """Say how many cores; nothing for what depends on none."""
+    """Return the number of cores in words; empty for a figure that depends on none."""
     if not n:
         return ""
     word = {"en": "core", "pt-BR": "núcleo"}[language]
