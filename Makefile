@@ -28,7 +28,7 @@ help: ## List the targets
 dev: $(VENV)/.dev build/.extensions ## Set up to work on the source: editable, extensions compiled in place
 
 check: lint ## Check style and types, then run the quick tests: under a minute after an edit
-	$(VENV)/bin/pytest -q tests/unit
+	HYPOTHESIS_PROFILE=quick $(VENV)/bin/pytest -q -n auto -m unit tests/unit
 
 demo: $(VENV)/.demo build/.extensions ## Score flights by command and by server, run the pipeline from raw table to clean-up; compare with LightGBM
 	@mkdir -p build/demo

@@ -1,13 +1,20 @@
-"""Settings that all tests share."""
+"""What all tests share: the profile of hypothesis, and a marker for each tier."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+import pytest
 
-# A loaded machine must not fail a test, and a failure found by chance must come with what reproduces it.
-settings.register_profile(
-    "ci", deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+from tests.support.profiles import load_profile
+
+TESTS = Path(__file__).parent
+
+load_profile()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier, the name of its folder."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            item.add_marker(item.path.relative_to(TESTS).parts[0])

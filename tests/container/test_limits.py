@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import FLIGHTS_MODEL, IMAGE, Container, docker, inspect
+from tests.support.containers import FLIGHTS_MODEL, IMAGE, WITHOUT_RIGHTS, Container, docker, inspect
 from tests.support.paths import FLIGHTS
 
 ROWS = (FLIGHTS / "rows.csv").read_bytes()
 PREDICTIONS = (FLIGHTS / "predictions.csv").read_bytes()
-WITHOUT_RIGHTS = ["--user=65534:65534", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 MEGABYTE = 1 << 20
 
 

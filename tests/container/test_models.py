@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.container.test_limits import WITHOUT_RIGHTS
-from tests.support.containers import Container, mount
+from tests.support.containers import WITHOUT_RIGHTS, Container, mount
 from tests.support.https_s3 import credentials_service, https_s3
 from tests.support.paths import FLIGHTS
 
@@ -95,9 +93,7 @@ def test_s3_certificate_that_nobody_vouches_for(s3: str, folder: Path) -> None:
 def test_s3_without_network(s3: str) -> None:
     variables = {"MODEL_S3_BUCKET": "models", "MODEL_S3_KEY": KEY, "AWS_REGION": "sa-east-1"}
     with Container(*WITHOUT_RIGHTS, network="none", **variables) as container:
-        began = time.monotonic()
         assert container.status() == 1
-        assert time.monotonic() - began < 30
         assert "models" in only_line(container)
 
 

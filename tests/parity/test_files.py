@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.parity.test_inputs import NAMES
 from tests.support.builders import Tree, assert_same_bits, model_text, strange_values
 from tests.support.file_predictions import predict_files
+from tests.support.inputs import NAMES
 from tests.support.paths import MODELS
 
 N_FEATURES = 5

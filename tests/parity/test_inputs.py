@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 import fasttrees
+from tests.support.inputs import NAMES, REAL
 from tests.support.outcomes import outcome
 from tests.support.paths import MODELS
 
-NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
 WHOLE = np.array([[16777217, 0, -3, 5, 2**31], [1, 2, 3, 66, 5], [-(2**40), 7, 0, 31, 9]])
-REAL = np.array([[0.1, -0.5, np.nan, 3.99, 1e-36], [1e300, 0.0, -np.inf, 2.0, 1e-40], [0.3, 0.7, 1.0, -0.5, 7.0]])
 with np.errstate(over="ignore"):
     NARROW = REAL.astype(np.float32)
 

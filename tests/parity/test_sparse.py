@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.parity.test_inputs import NAMES, REAL
 from tests.support.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
+from tests.support.inputs import NAMES, REAL
 from tests.support.outcomes import outcome
 from tests.support.paths import MODELS
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 import uuid
@@ -14,11 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.paths import FLIGHTS
+from tests.support.ports import free_port
 
 IMAGE = os.environ.get("FASTTREES_IMAGE", "")
 TRAIN_IMAGE = os.environ.get("FASTTREES_TRAIN_IMAGE", "")
+WITHOUT_RIGHTS = ["--user=65534:65534", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 PYTHON = ["/usr/bin/python3.11", "-I", "-S"]
-SECONDS = 20  # for anything that must come to its end
+SECONDS = 60  # for anything that must come to its end
 
 
 def docker(*arguments: str, status: int = 0) -> str:
@@ -32,13 +33,6 @@ def docker(*arguments: str, status: int = 0) -> str:
 
 def inspect(name: str, template: str) -> Any:
     return json.loads(docker("inspect", "--format", f"{{{{json {template}}}}}", name))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def mount(source: Path, target: str, mode: str = "ro") -> list[str]:

@@ -8,3 +8,4 @@ DOCS = ROOT / "docs"
 FLIGHTS = ROOT / "examples" / "flights"
 GOLDEN = DATA / "golden"
 MODELS = DATA / "models"
+NUMERICAL = str(MODELS / "numerical.txt")

@@ -15,7 +15,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-SECONDS = 20  # for anything that must come to its end
+SECONDS = 60  # for anything that must come to its end
 
 
 class RunningServer:

@@ -25,20 +25,6 @@ def write_table(path: Path, columns: Mapping[str, Sequence[str]]) -> Path:
     return path
 
 
-class Lines:
-    """Progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.done: list[tuple[str, int, int | None, str]] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
-        self.done.append((what, done, total, unit))
-
-
 class Outcome:
     """The files of a run."""
 

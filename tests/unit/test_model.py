@@ -20,6 +20,7 @@ import pytest
 import fasttrees
 from fasttrees import _builds
 from tests.support.paths import MODELS
+from tests.support.processes import run_python
 
 NAMES = ["numerical", "categorical", "linear", "multiclass", "forest"]
 
@@ -82,12 +83,6 @@ def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarra
     for n_rows in (3, 3000):
         assert same_bits(other.predict(rows[:n_rows]), model.predict(rows[:n_rows]))
         assert same_bits(other.predict(rows[:n_rows], pred_leaf=True), model.predict(rows[:n_rows], pred_leaf=True))
-
-
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
 
 
 def test_the_environment_chooses_a_build() -> None:

@@ -144,3 +144,16 @@ def test_files_are_short() -> None:
         assert len(path.read_text().splitlines()) <= 400, path
     for path in (SOURCE / "_engine").rglob("*.pxd"):  # the kernels
         assert len(path.read_text().splitlines()) <= 250, path
+
+
+TEST_MODULES = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TEST_MODULES, ids=str)
+def test_tests_share_helpers_by_the_support_folder(path: Path) -> None:
+    """No test imports from another test or a conftest, none imports benchmarks, and none asserts on elapsed time."""
+    text = path.read_text()
+    imported = re.findall(r"^\s*(?:from|import) ((?:tests|benchmarks)[\w.]*)", text, re.MULTILINE)
+    assert not [name for name in imported if not name.startswith("tests.support")]
+    clocks = r"(perf_counter|process_time|monotonic)\(\)"
+    assert not re.search(rf"assert .*{clocks}\s*-|- *begin\b.*<|- *start(ed)?\b\s*<", text)

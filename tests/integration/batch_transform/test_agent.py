@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from fasttrees._sagemaker.batch_transform import Client, Job, Limits, TransformError, find_objects, transform
 from fasttrees._sagemaker.batch_transform.split import Records
-from tests.integration.batch_transform.conftest import Run
 from tests.support.stub import Fault, Handler, score, score_all
+from tests.support.transforms import Run
 
 ROWS = b"".join(b"%d,%d\n" % (n, n * n) for n in range(100_000))  # 1.5 MB
 

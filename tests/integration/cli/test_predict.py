@@ -476,7 +476,7 @@ def test_signals_leave_the_old_output(case: Case, tmp_path: Path, number: int, s
             time.sleep(0.01)
         time.sleep(0.3)  # until it waits for more
         child.send_signal(number)
-        assert child.wait(timeout=10) == status
+        assert child.wait(timeout=60) == status
         assert child.stderr.read() == b""
     assert out.read_text() == "old"
     assert os.listdir(tmp_path) == ["out.csv"]

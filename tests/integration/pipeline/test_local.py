@@ -25,6 +25,7 @@ from fasttrees.cli import main
 from fasttrees.pipeline import Config, JobFailedError, PipelineError
 from fasttrees.pipeline.backend import TrainingJob
 from fasttrees.pipeline.local import LocalBackend
+from tests.support.lines import Lines
 
 N_ROWS = 600
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -42,20 +43,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         }
     },
 }
-
-
-class Lines:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
-        assert done >= 0
-        assert total is None or done <= total
 
 
 def write_raw(path: Path, seed: int = 0) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.paths import MODELS
+from tests.support.paths import NUMERICAL
 from tests.support.servers import RunningServer
-
-NUMERICAL = str(MODELS / "numerical.txt")
 
 
 @pytest.fixture(scope="module")

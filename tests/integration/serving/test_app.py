@@ -29,8 +29,7 @@ from fasttrees.serving.message import Disconnected, Request, Response
 from fasttrees.serving.models import PAGE, ServedModel, load_model
 from fasttrees.serving.scoring import QUICK_WALKS, Scoring
 from fasttrees.serving.settings import Settings
-from tests.integration.serving.conftest import NUMERICAL
-from tests.support.paths import FLIGHTS, MODELS
+from tests.support.paths import FLIGHTS, MODELS, NUMERICAL
 
 ROW = b"1,2,3,4,5\n"
 NOTHING: Mapping[str, str] = MappingProxyType({})

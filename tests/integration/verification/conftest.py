@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,9 @@ import numpy as np
 import pytest
 
 import fasttrees
-from fasttrees.cli import main
 from fasttrees.verification import Verification, verify
 from tests.support.builders import Matrix
-from tests.support.paths import FLIGHTS
-
-MODEL = str(FLIGHTS / "model.txt")
-ROWS = str(FLIGHTS / "rows.csv")
-
-Verify = Callable[..., Verification]
+from tests.support.verifications import MODEL, ROWS, Command, Verify
 
 
 @pytest.fixture(scope="session")
@@ -47,30 +39,6 @@ def against(tmp_path: Path) -> Verify:
         return verify(model, rows_file, **options)
 
     return run
-
-
-class Command:
-    """Runs ``fasttrees verify``; keeps what it wrote."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        try:
-            status = main(["verify", *arguments])
-        except SystemExit as error:
-            status = int(str(error.code))
-        self.out, self.err = self._capsys.readouterr()
-        return status
-
-    @property
-    def json(self) -> dict[str, Any]:
-        def refuse(name: str) -> None:
-            raise AssertionError(f"{name} is not JSON")
-
-        found: dict[str, Any] = json.loads(self.out, parse_constant=refuse)
-        return found
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fasttrees.verification import TreeDifference, Verification, WorstRow, _targets
-from tests.integration.verification.conftest import MODEL, ROWS, Command
 from tests.support.builders import Matrix
 from tests.support.paths import DOCS, FLIGHTS
+from tests.support.verifications import MODEL, ROWS, Command
 
 REFERENCE = str(FLIGHTS / "predictions.csv")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fasttrees
-from tests.integration.verification.conftest import MODEL, Verify
 from tests.support.builders import MISSING_NAN, Matrix, chain, model_text, neighbours, random_tree
+from tests.support.verifications import MODEL, Verify
 
 TREE = 17
 

@@ -12,9 +12,9 @@ import fasttrees
 from fasttrees.errors import FastTreesError
 from fasttrees.verification import TreeDifference, verify
 from fasttrees.verification._trees import compare_trees
-from tests.integration.verification.conftest import MODEL, ROWS, Verify
 from tests.support.builders import chain, model_text, random_tree
 from tests.support.paths import MODELS
+from tests.support.verifications import MODEL, ROWS, Verify
 
 PATHS = sorted(MODELS.glob("*.txt"))
 

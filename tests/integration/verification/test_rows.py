@@ -14,9 +14,9 @@ from pyarrow import parquet
 import fasttrees
 from fasttrees.errors import FastTreesError
 from fasttrees.verification import RowFormat, _rows, verify
-from tests.integration.verification.conftest import MODEL, ROWS
 from tests.support.builders import Matrix
 from tests.support.paths import FLIGHTS
+from tests.support.verifications import MODEL, ROWS
 
 N = 500
 

@@ -12,9 +12,9 @@ import fasttrees
 from fasttrees._sagemaker.batch_transform import local_server
 from fasttrees.errors import FastTreesError
 from fasttrees.verification import RowFormat, Target, verify
-from tests.integration.verification.conftest import MODEL, ROWS, Command
 from tests.support.builders import Matrix
 from tests.support.paths import FLIGHTS
+from tests.support.verifications import MODEL, ROWS, Command
 
 REFERENCE = str(FLIGHTS / "predictions.csv")
 

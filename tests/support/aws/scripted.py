@@ -15,6 +15,7 @@ from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.tags import tag_list
+from tests.support.lines import Lines
 
 ACCOUNT = "123456789012"
 REGION = "sa-east-1"
@@ -43,24 +44,6 @@ MISSING_ENDPOINT = Error("ValidationException", 'Could not find endpoint "arn:aw
 MISSING_LOG = Error("ResourceNotFoundException", "The specified log group does not exist.")
 DENIED = Error("AccessDeniedException", "User: arn:aws:iam::123456789012:user/somebody is not authorized")
 THROTTLED = Error("ThrottlingException", "Rate exceeded")
-
-
-class Lines:
-    """Progress that is kept."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.advanced: list[tuple[str, int]] = []
-
-    def say(self, line: str) -> None:
-        self.said.append(line)
-
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
-        self.advanced.append((what, done))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.said)
 
 
 class ScriptedAws:

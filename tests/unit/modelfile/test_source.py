@@ -11,7 +11,7 @@ import pytest
 
 import fasttrees
 from tests.support.paths import MODELS
-from tests.unit.test_model import run_python
+from tests.support.processes import run_python
 
 MODEL = MODELS / "numerical.txt"
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.preparation import prepare_table, raw_table
-from tests.support.tables import SIDES, Lines, Outcome, prepare, write_table
+from tests.support.lines import Lines
+from tests.support.profiles import examples
+from tests.support.tables import SIDES, Outcome, prepare, write_table
 
 NUMBERS = st.one_of(
     st.floats().map(repr),
@@ -63,7 +65,7 @@ def values(line: str) -> str:
     return ",".join(repr(float(cell)) if cell else "" for cell in line.split(","))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=tables())
 def test_rows_are_those_of_plain_python(cells: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("table")
@@ -153,7 +155,7 @@ def test_a_column_that_turns_to_text_late(tmp_path: Path) -> None:
     outcome = Outcome(tmp_path, prepared)
     assert outcome.schema.features[0].categories == sorted({*map(str, range(50)), "unknown"})
     assert any(f"'unknown' in {raw}, row {n - 6}" in line for line in progress.lines), progress.lines
-    assert progress.done[-1] == ("writing", raw.stat().st_size, raw.stat().st_size, "B")
+    assert progress.advances[-1] == ("writing", raw.stat().st_size, raw.stat().st_size, "B")
     outcome = prepare(raw, tmp_path, missing=["unknown"])
     assert outcome.schema.features[0].kind == "number"
     assert outcome.schema.features[0].n_missing == 1

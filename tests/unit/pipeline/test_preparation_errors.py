@@ -13,7 +13,8 @@ import pytest
 from fasttrees.pipeline import ConfigError, PipelineError, Silent
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.preparation import Schema, prepare_table, read_samples
-from tests.support.tables import Lines, prepare, write_table
+from tests.support.lines import Lines
+from tests.support.tables import prepare, write_table
 
 GOOD = {"x": ["1", "2", "3"] * 10, "word": ["a", "b"] * 15, "target": ["0", "1"] * 15}
 

@@ -16,35 +16,17 @@ from botocore import handlers
 from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
-from fasttrees.pipeline import Config
-from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.backend import Upload
+from tests.support.aws.buckets import LARGE, REGION, SECRET, TOKEN, make_storage
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.aws.scripted import ScriptedAws, configuration
-from tests.support.faulty_s3 import free_port, wait_for
+from tests.support.faulty_s3 import wait_for
+from tests.support.lines import Lines
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 
-REGION = "sa-east-1"
-BUCKET = "flights-data"
-SECRET = "wJalrXUtnFEMI-a-secret-that-nobody-may-see"
 LOADER = create_loader()
-TOKEN = "FwoGZXIvYXdzE-a-token-that-nobody-may-see"
-LARGE = (20 << 20) + 17  # bytes: three parts
-
-
-class Lines:
-    """What a backend had to say."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.advances: list[tuple[str, int, int | None, str]] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
-        self.advances.append((what, done, total, unit))
 
 
 @pytest.fixture(scope="session")
@@ -113,20 +95,6 @@ def lines() -> Lines:
 def s3(aws: str) -> Any:
     """A client of the test's own, to look at what the backend has done."""
     return boto3.Session().client("s3", region_name=REGION)
-
-
-def make_config(**aws: Any) -> Config:
-    return Config.model_validate(
-        {
-            "pipeline": {"project": "flights", "experiment": "one"},
-            "aws": {"region": REGION, "bucket": BUCKET, **aws},
-        }
-    )
-
-
-def make_storage(**aws: Any) -> AwsStorage:
-    config = make_config(**aws)
-    return AwsStorage(Account(config.aws), config)
 
 
 @pytest.fixture

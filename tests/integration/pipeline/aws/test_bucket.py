@@ -12,24 +12,11 @@ from botocore.exceptions import ClientError
 from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.storage import AwsStorage
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, Lines, make_config, make_storage
+from tests.support.aws.buckets import BLOCKED, BUCKET, KEY, REGION, make_config, make_own, make_storage
 from tests.support.aws.recorder import Faults, Recorder
+from tests.support.lines import Lines
 
-KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 WRITES = ("Put", "Create", "Delete")
-
-
-def make_own(s3: Any, **settings: bool) -> None:
-    """A bucket of the user's own."""
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    if settings.get("encrypted"):
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}}
-        s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    else:
-        s3.delete_bucket_encryption(Bucket=BUCKET)
-    if settings.get("private"):
-        s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=BLOCKED)
 
 
 def written(recorder: Recorder) -> list[str]:

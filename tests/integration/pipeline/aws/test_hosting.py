@@ -110,7 +110,10 @@ def test_requests(scripted: ScriptedAws) -> None:
     assert scripted.requests("CreateEndpoint") == [{"EndpointName": NAME, "EndpointConfigName": config, "Tags": tags}]
     assert endpoint_of(model) == endpoint_of(config) == NAME
     assert "it costs money until it is deleted" in scripted.progress.text
-    assert scripted.progress.advanced == [(f"endpoint {NAME}: Creating", 0), (f"endpoint {NAME}: Creating", 10)]
+    assert [advance[:2] for advance in scripted.progress.advances] == [
+        (f"endpoint {NAME}: Creating", 0),
+        (f"endpoint {NAME}: Creating", 10),
+    ]
 
 
 def test_image_that_takes_the_artefact() -> None:

@@ -13,9 +13,9 @@ from fasttrees.pipeline.aws import objects
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.aws.uploads import SHA256
 from fasttrees.pipeline.backend import Upload
-from tests.integration.pipeline.aws.conftest import BUCKET, Lines, make_storage
-from tests.integration.pipeline.aws.test_uploads import unfinished
+from tests.support.aws.buckets import BUCKET, make_storage, unfinished
 from tests.support.aws.recorder import Faults, Recorder, answer
+from tests.support.lines import Lines
 
 
 def test_found_in_order(ready: AwsStorage, s3: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

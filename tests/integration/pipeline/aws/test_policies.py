@@ -15,16 +15,7 @@ from fasttrees.pipeline.aws.errors import action_of
 from fasttrees.pipeline.backend import Backend
 from tests.support.aws import policies
 from tests.support.aws.calls import Source
-
-# Methods of the backend that the steps call.
-METHODS = {
-    "upload": {"create_bucket", "upload", "find_objects", "remove_others"},
-    "train": {"train", "find_objects", "download", "upload"},
-    "deploy": {"deploy", "in_service"},
-    "invoke": {"invoke"},
-    "transform": {"transform", "find_objects", "download", "describe"},
-    "cleanup": {"find_resources", "delete"},
-}
+from tests.support.aws.methods import METHODS
 
 # What AWS checks besides the operation's own action. For tags, roles and keys: SageMaker's guide, "API Permissions:
 # Actions, Permissions, and Resources Reference"; for objects: S3's, "Using server-side encryption with AWS KMS keys".

@@ -22,9 +22,9 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.backend import Hosting, TrainingJob, TransformJob, Upload
 from fasttrees.pipeline.errors import PipelineError
 from fasttrees.pipeline.progress import Silent
-from tests.integration.pipeline.aws.test_policies import METHODS
 from tests.support.aws import policies
 from tests.support.aws.calls import Source
+from tests.support.aws.methods import METHODS
 from tests.support.aws.recorder import Recorder
 
 REGION = "sa-east-1"

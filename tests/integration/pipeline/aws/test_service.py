@@ -20,9 +20,10 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.backend import Backend, Hosting, TrainingJob, TransformJob, Upload
 from fasttrees.pipeline.results import Resource
 from fasttrees.training import METRIC_DEFINITIONS
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, SECRET, TOKEN, Lines
+from tests.support.aws.buckets import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.aws.scripted import configuration
+from tests.support.lines import Lines
 
 CONFIG = configuration(aws={"bucket": BUCKET})
 TRAINING = TrainingJob("flights-first-1", "train:1", {"objective": "binary"}, {"train": "data/train/"}, "model/output")

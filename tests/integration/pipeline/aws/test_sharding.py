@@ -12,8 +12,7 @@ import pytest
 from fasttrees.cli import main
 from fasttrees.errors import FastTreesError
 from fasttrees.sharding import Options, gather, shard
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION
-from tests.integration.pipeline.aws.test_bucket import KEY, make_own
+from tests.support.aws.buckets import BUCKET, KEY, REGION, make_own
 from tests.support.aws.recorder import Faults, Recorder
 
 PLACE = f"s3://{BUCKET}/some/table"

@@ -26,9 +26,10 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.training import TrainingJobs
 from fasttrees.pipeline.aws.transforming import TransformJobs
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob, TransformJob
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, Lines
+from tests.support.aws.buckets import BUCKET, REGION
 from tests.support.aws.recorder import Recorder
 from tests.support.aws.scripted import KEY, configuration
+from tests.support.lines import Lines
 
 ENCRYPTED = {"Bucket": BUCKET, "ServerSideEncryption": "AES256"}
 

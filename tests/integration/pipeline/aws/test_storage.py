@@ -10,8 +10,9 @@ import pytest
 from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.backend import Upload
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, SECRET, TOKEN, Lines, make_storage
+from tests.support.aws.buckets import BUCKET, REGION, SECRET, TOKEN, make_storage
 from tests.support.aws.recorder import Faults, Recorder
+from tests.support.lines import Lines
 
 
 def test_credentials_are_nowhere(

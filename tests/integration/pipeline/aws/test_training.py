@@ -135,7 +135,7 @@ def test_waiting_shows_status_and_log(scripted: ScriptedAws) -> None:
         "DescribeTrainingJob": [MISSING_JOB, described("InProgress", "Starting"), RUNNING, RUNNING, COMPLETED],
     }
     assert train(scripted).seconds == 61
-    assert scripted.progress.said == [
+    assert scripted.progress.lines == [
         "training job flights-first-1 has begun: https://sa-east-1.console.aws.amazon.com/sagemaker/home"
         "?region=sa-east-1#/jobs/flights-first-1",
         "training job flights-first-1: Starting: Starting it",
@@ -144,7 +144,7 @@ def test_waiting_shows_status_and_log(scripted: ScriptedAws) -> None:
         "[2] validation auc=0.75",
         "saved",
     ]
-    assert scripted.progress.advanced == [
+    assert [advance[:2] for advance in scripted.progress.advances] == [
         ("training job flights-first-1: Starting", 0),
         ("training job flights-first-1: Training", 10),
         ("training job flights-first-1: Training", 20),

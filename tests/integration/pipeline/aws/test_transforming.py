@@ -84,7 +84,7 @@ def test_attaches_to_a_job_that_runs(scripted: ScriptedAws) -> None:
     scripted.script |= {"DescribeTransformJob": [RUNNING, RUNNING, COMPLETED]}
     scripted.script |= log("flights-first-2/i-1", ["serving"])
     assert transform(scripted).seconds == 90.5
-    assert scripted.progress.said == ["transform job flights-first-2: InProgress", "serving"]
+    assert scripted.progress.lines == ["transform job flights-first-2: InProgress", "serving"]
     assert "CreateTransformJob" not in scripted.operations
 
 

@@ -11,20 +11,16 @@ from s3transfer.futures import TransferCoordinator
 from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.backend import Upload
-from tests.integration.pipeline.aws.conftest import BUCKET, LARGE, Lines, make_storage
-from tests.integration.pipeline.aws.test_bucket import KEY, make_own
+from tests.support.aws.buckets import BUCKET, KEY, LARGE, make_own, make_storage, unfinished
 from tests.support.aws.cut import cutting
 from tests.support.aws.recorder import Faults, Recorder
+from tests.support.lines import Lines
 
 MB = 1 << 20
 
 
 def stored(s3: Any) -> set[str]:
     return {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
-
-
-def unfinished(s3: Any) -> list[str]:
-    return [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
 
 
 def test_sent_once(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder) -> None:
