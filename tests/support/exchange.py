@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 import fasttrees
+from fasttrees.serving.answers import Answers, Encoder
 from fasttrees.serving.batches import Options
 from fasttrees.serving.content import Decoders, negotiate
-from fasttrees.serving.outputs import Encoder, Selection
+from fasttrees.serving.predictions import Selection
 from tests.support.builders import Matrix, model_text, random_tree
 
 CSV, JSON, JSON_LINES, LIBSVM, NPY = (
@@ -39,7 +40,7 @@ def exchange(
     """Answer a body that comes in blocks, cut at the given places."""
     options = options or Options()
     decoder = Decoders(model, options).for_type(content_type)
-    encoder = Selection.parse(output, threshold, model).encoder(negotiate(accept), options.placeholder)
+    encoder = Answers(Selection.parse(output, threshold, model)).encoder(negotiate(accept), options.placeholder)
     places = [0, *sorted({cut for cut in cuts if 0 < cut < len(body)}), len(body)]
     parts = [encoder.begin()]
     for begin, end in itertools.pairwise(places):

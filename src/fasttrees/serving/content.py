@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache, partial
 
 from fasttrees._textio.csv import RowParser
+from fasttrees.serving.answers import CSV, JSON, JSON_LINES
 from fasttrees.serving.batches import Decoder, Options
 from fasttrees.serving.csv_rows import CsvDecoder, HeaderReader
 from fasttrees.serving.errors import RequestError
-from fasttrees.serving.outputs import CSV, JSON, JSON_LINES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from contextlib import suppress
 import fasttrees
 from fasttrees._runtime.heap import release_memory
 from fasttrees.errors import ModelFormatError
+from fasttrees.serving.answers import Answers
 from fasttrees.serving.batches import Options
 from fasttrees.serving.content import Decoders
 from fasttrees.serving.errors import ModelSourceError, RequestError, SettingsError
 from fasttrees.serving.memory import available_memory
-from fasttrees.serving.outputs import Selection
+from fasttrees.serving.predictions import Selection
 from fasttrees.serving.settings import Settings
 from fasttrees.serving.source import find_model
 
@@ -35,7 +36,7 @@ class ServedModel:
         Directory or file that it came from.
     decoders : Decoders
         What reads the bodies of requests to it.
-    selection : Selection
+    answers : Answers
         What is answered of its predictions.
     n_trees : int
     n_users : int
@@ -43,12 +44,12 @@ class ServedModel:
     """
 
     def __init__(
-        self, name: str | None, url: str, model: fasttrees.Model, decoders: Decoders, selection: Selection
+        self, name: str | None, url: str, model: fasttrees.Model, decoders: Decoders, answers: Answers
     ) -> None:
         self.name = name
         self.url = url
         self.decoders = decoders
-        self.selection = selection
+        self.answers = answers
         self.n_trees = model.num_trees()
         self.n_users = 0
 
@@ -73,7 +74,7 @@ def load_model(path: str, settings: Settings, name: str | None = None, url: str 
     selection = Selection.parse(settings.inference_output, settings.prediction_threshold, model)
     options = Options(settings.csv_header, settings.bad_row_placeholder, settings.libsvm_index_base)
     release_memory()
-    return ServedModel(name, url or path, model, Decoders(model, options), selection)
+    return ServedModel(name, url or path, model, Decoders(model, options), Answers(selection))
 
 
 def _make_plans(model: fasttrees.Model) -> None:

@@ -42,7 +42,7 @@ class Scoring:
         if encoding is not None and encoding.lower() != "identity":
             raise RequestError(415, "unknown Content-Encoding", expected="identity or none", actual=encoding[:60])
         self._decoder = served.decoders.for_type(headers.get("content-type"))
-        self._encoder = served.selection.encoder(self.content_type, settings.bad_row_placeholder)
+        self._encoder = served.answers.encoder(self.content_type, settings.bad_row_placeholder)
         self._n_trees = served.n_trees
         self.parts = [self._encoder.begin()]
 

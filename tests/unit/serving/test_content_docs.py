@@ -11,7 +11,7 @@ import pytest
 import fasttrees
 from fasttrees.serving.content import ALIASES, INPUT_TYPES
 from fasttrees.serving.errors import RequestError
-from fasttrees.serving.outputs import KEYS
+from fasttrees.serving.predictions import KEYS
 from tests.support.builders import MISSING_NAN, model_text, one_split
 from tests.support.exchange import CSV, JSON, JSON_LINES, LIBSVM, NPY, answer, predicted
 from tests.support.paths import DOCS

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import fasttrees
-from fasttrees.serving import outputs
+from fasttrees.serving import predictions
+from fasttrees.serving.answers import Answers
 from fasttrees.serving.batches import Batch, as_batch
 from fasttrees.serving.errors import SettingsError
-from fasttrees.serving.outputs import KEYS, Selection
+from fasttrees.serving.predictions import KEYS, Selection
 from tests.support.builders import Tree, model_text
 from tests.support.exchange import CSV, JSON, JSON_LINES, answer, make_model, number, predicted
 
@@ -143,14 +144,14 @@ def test_scores_that_json_has_no_numbers_for() -> None:
 
 def test_many_outputs_are_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answer(MULTICLASS, BODY, output="leaf_numbers,probability")
-    monkeypatch.setattr(outputs, "MAX_OUTPUTS", 20)
+    monkeypatch.setattr(predictions, "MAX_OUTPUTS", 20)
     assert answer(MULTICLASS, BODY, output="leaf_numbers,probability") == whole
     scores = answer(MULTICLASS, BODY)
     assert scores == predicted(MULTICLASS, ROWS)
 
 
 def test_rows_in_several_batches_are_one_document() -> None:
-    encoder = Selection.parse(None, None, REGRESSION).encoder(JSON)
+    encoder = Answers(Selection.parse(None, None, REGRESSION)).encoder(JSON)
     batch = as_batch(array("d", ROWS[:2].ravel().tolist()), 4)
     text = encoder.begin() + encoder.encode(batch) + encoder.encode(Batch(b"", 0)) + encoder.encode(batch)
     assert len(json.loads(text + encoder.end())["predictions"]) == 4
