@@ -1,14 +1,14 @@
-"""What a model tells of itself: facts, and what LightGBM's ``Booster`` tells of its trees.
+"""Describe a model: its header, and what LightGBM's ``Booster`` tells of its trees.
 
-Facts and leaf values are in memory. What predictions do not need is in the text that the model was read from: a file is
-read again for each question, so that a model that only predicts pays nothing for it.
+The header and leaf values are in memory. What predictions do not need is in the text that the model was read from: the
+file is read again for each question, so that a model that only predicts pays nothing for it.
 """
 
 from __future__ import annotations
 
 import os
 
-from fasttrees._modelfile.lazy import Opened
+from fasttrees._modelfile.lazy import LazyAttribute
 from fasttrees.errors import InputError, ModelTextError
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fasttrees._builds import Evaluator
+    from fasttrees._modelfile.header import ModelHeader
     from fasttrees._modelfile.source import FileSource, TextSource
     from fasttrees._modelfile.text import ModelText
 
@@ -31,11 +32,11 @@ __all__ = ["Description"]
 class Description:
     """Base of the public model: all of it but scoring."""
 
-    _evaluator: Evaluator = Opened()  # type: ignore[assignment]
-    _facts: dict[str, Any] = Opened()  # type: ignore[assignment]
+    _evaluator: Evaluator = LazyAttribute()  # type: ignore[assignment]
+    _header: ModelHeader = LazyAttribute()  # type: ignore[assignment]
     _source: FileSource | TextSource | None
 
-    # -- facts --------------------------------------------------------------------------------------------------------
+    # -- header -------------------------------------------------------------------------------------------------------
 
     #: LightGBM's name for the iteration that early stopping chose: a model that was read knows none.
     best_iteration = -1
@@ -58,7 +59,7 @@ class Description:
 
     def feature_name(self) -> list[str]:
         """List the names of the features, in the order of the columns."""
-        return list(self._facts["feature_names"])
+        return list(self._header.feature_names)
 
     @property
     def objective(self) -> str | None:
@@ -83,24 +84,22 @@ class Description:
     @property
     def version(self) -> str | None:
         """Version of the file format, such as ``v4``; None if the file has none."""
-        version: str | None = self._facts["version"]
-        return version
+        return self._header.version
 
     @property
     def feature_infos(self) -> list[str]:
         """For each feature what training saw: ``[min:max]``, categories as ``a:b:c``, or ``none``."""
-        return list(self._facts["feature_infos"])
+        return list(self._header.feature_infos)
 
     @property
     def parameters(self) -> str | None:
         """The training parameters, as the model file has them; None if it has none."""
-        parameters: str | None = self._facts["parameters"]
-        return parameters
+        return self._header.parameters
 
     @property
     def pandas_categorical(self) -> list[list[Any]] | None:
         """Categories of each category column of the training data frame; None if it had none."""
-        categories: list[list[Any]] | None = self._facts["pandas_categorical"]
+        categories = self._header.pandas_categorical
         return None if categories is None else [list(column) for column in categories]
 
     @property
@@ -161,7 +160,7 @@ class Description:
         """
         from fasttrees._modelfile import compact
 
-        compact.save_model(path, self._evaluator, self._facts)
+        compact.save_model(path, self._evaluator, self._header)
 
     # -- what the text of the model holds -----------------------------------------------------------------------------
 
@@ -188,7 +187,9 @@ class Description:
         TypeError
             If a number is no whole number.
         """
-        return self._text().write(*_iterations(num_iteration, start_iteration), importance_type)
+        from fasttrees._modelfile.text import write_model_text
+
+        return write_model_text(self._text(), *_iterations(num_iteration, start_iteration), importance_type)
 
     def save_model(
         self: Self,
@@ -230,7 +231,7 @@ class Description:
         return dump(self._text(), num_iteration, start_iteration, importance_type, object_hook)
 
     def feature_importance(self, importance_type: str = "split", iteration: int | None = None) -> np.ndarray:
-        """Tell how much each feature matters.
+        """Return the importance of each feature.
 
         Parameters
         ----------
@@ -292,6 +293,6 @@ def _iterations(num_iteration: int | None, start_iteration: int) -> tuple[int, i
 
 
 def _whole(number: int) -> int:
-    from operator import index  # here, for it takes longer to import than this module
+    from operator import index  # here, because it takes longer to import than this module
 
     return index(number)

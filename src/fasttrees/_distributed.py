@@ -145,7 +145,7 @@ class Shipped:
         """
         if isinstance(model, Model):
             file = io.BytesIO()
-            write_model(file, model._evaluator, model._facts)
+            write_model(file, model._evaluator, model._header)
             content = file.getvalue()
             return cls(content, _digest(content))
         if isinstance(model, (str, os.PathLike)):

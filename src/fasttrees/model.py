@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fasttrees._inputs.blocks import BlockRows
+    from fasttrees._modelfile.header import ModelHeader
     from fasttrees._modelfile.loading import Loaded
     from fasttrees._modelfile.source import FileSource, TextSource
 
@@ -127,9 +128,9 @@ class Model(Description):
         return cls(model_str=booster.model_to_string(num_iteration=num_iteration, start_iteration=start_iteration))
 
     @classmethod
-    def _of(cls, evaluator: Evaluator, facts: dict[str, Any], source: FileSource | TextSource | None = None) -> Model:
+    def _of(cls, evaluator: Evaluator, header: ModelHeader, source: FileSource | TextSource | None = None) -> Model:
         model = cls.__new__(cls)
-        model._set(((evaluator, facts), source))
+        model._set(((evaluator, header), source))
         return model
 
     def _set(self, loaded: Loaded) -> None:
@@ -137,7 +138,7 @@ class Model(Description):
         if callable(parts):
             self._open = parts
         else:
-            self._evaluator, self._facts = parts
+            self._evaluator, self._header = parts
 
     # -- scoring ------------------------------------------------------------------------------------------------------
 
@@ -218,13 +219,13 @@ class Model(Description):
                 return scores
         parameters = Parameters.read(kwargs)
         n_threads = n_threads if n_threads is not None else parameters.num_threads
-        wishes = inputs.Wishes(
+        options = inputs.ReadOptions(
             validate_features,
             data_has_header,
             parameters.precise_float_parser,
             parameters.predict_disable_shape_check,
         )
-        rows = inputs.as_rows(data, self._columns(inputs), wishes)
+        rows = inputs.as_rows(data, self._columns(inputs), options)
         first, count = self._evaluator.iterations(start_iteration, num_iteration)
         n_classes = self._evaluator.forest.n_classes
         early_stop = parameters.early_stop() if self._evaluator.objective.stops_early else (0, 0.0)
@@ -298,10 +299,8 @@ class Model(Description):
         return RowScorer(self._evaluator, start_iteration, num_iteration, raw_score)
 
     def _columns(self, inputs: Any) -> Any:
-        facts = self._facts
-        return inputs.Columns(
-            facts["feature_names"], self.num_feature(), facts["pandas_categorical"], facts["label_index"]
-        )
+        header = self._header
+        return inputs.Columns(header.feature_names, self.num_feature(), header.pandas_categorical, header.label_index)
 
     def _evaluate(
         self,
@@ -350,8 +349,8 @@ class Model(Description):
 
     def __reduce__(self) -> tuple[Any, ...]:
         evaluator = self._evaluator
-        return _restore, (evaluator.forest, evaluator.objective, evaluator.average_output, self._facts, self._source)
+        return _restore, (evaluator.forest, evaluator.objective, self._header, self._source)
 
 
-def _restore(forest: Any, objective: Any, average_output: bool, facts: dict[str, Any], source: Any = None) -> Model:
-    return Model._of(Evaluator(forest, objective, average_output), facts, source)
+def _restore(forest: Any, objective: Any, header: ModelHeader, source: Any = None) -> Model:
+    return Model._of(Evaluator(forest, objective, header.average_output), header, source)

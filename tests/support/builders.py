@@ -232,7 +232,7 @@ def load_builds(text: str | bytes) -> dict[str, fasttrees.Model]:
             import_module(f"fasttrees.{build}").Evaluator(
                 evaluator.forest, evaluator.objective, evaluator.average_output
             ),
-            model._facts,
+            model._header,
         )
         for build in usable_builds()
     }

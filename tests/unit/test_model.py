@@ -78,7 +78,7 @@ def test_every_build_gives_the_same_bits(model: fasttrees.Model, rows: np.ndarra
     module = __import__(f"fasttrees.{build}", fromlist=["Evaluator"])
     evaluator = model._evaluator
     other = fasttrees.Model._of(
-        module.Evaluator(evaluator.forest, evaluator.objective, evaluator.average_output), model._facts
+        module.Evaluator(evaluator.forest, evaluator.objective, evaluator.average_output), model._header
     )
     for n_rows in (3, 3000):
         assert same_bits(other.predict(rows[:n_rows]), model.predict(rows[:n_rows]))

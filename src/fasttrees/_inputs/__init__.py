@@ -11,6 +11,7 @@ None of the libraries that an object may come from is imported unless the object
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy import empty, ndarray
@@ -27,7 +28,7 @@ from fasttrees._inputs.sparse import is_sparse, rows_of_sparse
 
 __all__ = [
     "Columns",
-    "Wishes",
+    "ReadOptions",
     "as_rows",
     "contributions",
     "empty",
@@ -44,7 +45,7 @@ class Columns(NamedTuple):
 
     Attributes
     ----------
-    names : list of str
+    names : sequence of str
     n_features : int
     pandas_categorical : list of lists or None
         Categories of each category column of the training data frame.
@@ -52,13 +53,13 @@ class Columns(NamedTuple):
         Column of the label in the training file.
     """
 
-    names: list[str]
+    names: Sequence[str]
     n_features: int
     pandas_categorical: list[list[Any]] | None
     label_index: int
 
 
-class Wishes(NamedTuple):
+class ReadOptions(NamedTuple):
     """How the user wants the data read; LightGBM's arguments of these names."""
 
     validate_features: bool = False
@@ -67,14 +68,14 @@ class Wishes(NamedTuple):
     predict_disable_shape_check: bool = False
 
 
-def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRows:
+def as_rows(data: Any, columns: Columns, options: ReadOptions) -> RowBuffer | BlockRows:
     """Take rows from any kind of data, in the order in which LightGBM looks for kinds.
 
     Parameters
     ----------
     data : object
     columns : Columns
-    wishes : Wishes
+    options : ReadOptions
 
     Raises
     ------
@@ -86,16 +87,16 @@ def as_rows(data: Any, columns: Columns, wishes: Wishes) -> RowBuffer | BlockRow
             data,
             columns.names,
             columns.label_index,
-            has_header=wishes.data_has_header,
-            precise=wishes.precise_float_parser,
-            checks_shape=not wishes.predict_disable_shape_check,
+            has_header=options.data_has_header,
+            precise=options.precise_float_parser,
+            checks_shape=not options.predict_disable_shape_check,
         )
     if is_frame(data):
-        return rows_of_frame(data, columns, wishes)
+        return rows_of_frame(data, columns, options)
     if is_sparse(data):
-        return rows_of_sparse(data, columns.n_features, checks_shape=not wishes.predict_disable_shape_check)
+        return rows_of_sparse(data, columns.n_features, checks_shape=not options.predict_disable_shape_check)
     if is_arrow(data):
-        return rows_of_arrow(data, columns, wishes)
+        return rows_of_arrow(data, columns, options)
     if not isinstance(data, (ndarray, list)):
-        return rows_of_object(data, columns.n_features, checks_shape=not wishes.predict_disable_shape_check)
-    return rows_of_array(data, columns.n_features if wishes.predict_disable_shape_check else None)
+        return rows_of_object(data, columns.n_features, checks_shape=not options.predict_disable_shape_check)
+    return rows_of_array(data, columns.n_features if options.predict_disable_shape_check else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fasttrees._inputs.arrow_columns import ArrowRows
 
 if TYPE_CHECKING:
-    from fasttrees._inputs import Columns, Wishes
+    from fasttrees._inputs import Columns, ReadOptions
 
 __all__ = ["is_arrow", "rows_of_arrow"]
 
@@ -20,14 +20,14 @@ def is_arrow(data: Any) -> bool:
     )
 
 
-def rows_of_arrow(data: Any, columns: Columns, wishes: Wishes) -> ArrowRows:
+def rows_of_arrow(data: Any, columns: Columns, options: ReadOptions) -> ArrowRows:
     """Take rows from an Arrow table, in place.
 
     Parameters
     ----------
     data : object with ``__arrow_c_stream__`` or ``__arrow_c_array__``
     columns : Columns
-    wishes : Wishes
+    options : ReadOptions
 
     Raises
     ------
@@ -36,7 +36,7 @@ def rows_of_arrow(data: Any, columns: Columns, wishes: Wishes) -> ArrowRows:
     InputTypeError
         If this is no table.
     """
-    width = columns.n_features if wishes.predict_disable_shape_check else -1
+    width = columns.n_features if options.predict_disable_shape_check else -1
     if hasattr(data, "__arrow_c_stream__"):
         return ArrowRows(data.__arrow_c_stream__(), None, width)
     return ArrowRows(None, data.__arrow_c_array__(), width)

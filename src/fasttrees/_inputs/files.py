@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ PARSED_BYTES = np.dtype(np.float64).itemsize
 
 def rows_of_file(
     path: str | os.PathLike[str],
-    names: list[str],
+    names: Sequence[str],
     label_index: int,
     *,
     has_header: bool = False,
@@ -39,7 +39,7 @@ def rows_of_file(
     Parameters
     ----------
     path : str or path-like
-    names : list of str
+    names : sequence of str
         The model's features.
     label_index : int
         Column of the label in files that have one.
@@ -68,7 +68,7 @@ def rows_of_file(
 
 
 def rows_of_text(
-    data: bytes, names: list[str], label_index: int, has_header: bool, precise: bool, checks_shape: bool
+    data: bytes, names: Sequence[str], label_index: int, has_header: bool, precise: bool, checks_shape: bool
 ) -> BlockRows:
     """Take rows from the bytes of a file."""
     if b"\0" in data:
@@ -212,7 +212,7 @@ def columns_by_place(
     ]  # beyond the features: left out
 
 
-def columns_by_name(data: bytes, n_columns: int, names: list[str], checks_shape: bool) -> list[int]:
+def columns_by_name(data: bytes, n_columns: int, names: Sequence[str], checks_shape: bool) -> list[int]:
     """Find the feature of each cell, in a file with header.
 
     LightGBM goes by place wherever no name that it finds is out of place; here that needs all names, or none.

@@ -7,6 +7,7 @@ column's values as doubles would, so each column can be read straight to double:
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from fasttrees._inputs.arrays import rows_of_array
 from fasttrees.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
-    from fasttrees._inputs import Columns, Wishes
+    from fasttrees._inputs import Columns, ReadOptions
 
 __all__ = ["is_frame", "rows_of_frame"]
 
@@ -29,14 +30,14 @@ def is_frame(data: Any) -> bool:
     return frame is not None and isinstance(data, frame)
 
 
-def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> RowBuffer:
+def rows_of_frame(frame: Any, columns: Columns, options: ReadOptions) -> RowBuffer:
     """Take rows from a data frame of pandas; columns of numpy's own types are read in place, or few rows copied.
 
     Parameters
     ----------
     frame : pandas.DataFrame
     columns : Columns
-    wishes : Wishes
+    options : ReadOptions
 
     Raises
     ------
@@ -47,7 +48,7 @@ def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> RowBuffer:
         If its types have no common one, as dates and numbers have none.
     """
     pandas = sys.modules["pandas"]
-    if wishes.validate_features:
+    if options.validate_features:
         check_names([str(name) for name in frame.columns], columns.names)
     if not len(frame):
         raise InputError("Input data must be 2 dimensional and non empty.")
@@ -60,7 +61,7 @@ def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> RowBuffer:
             f"(expected {len(known)} category columns, got {len(coded)})"
         )
     check_types(frame, pandas, dtypes, {dtypes[number] for number in range(len(dtypes)) if number not in coded})
-    width = columns.n_features if wishes.predict_disable_shape_check else None
+    width = columns.n_features if options.predict_disable_shape_check else None
     if len(frame) < FEW_ROWS and all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return rows_of_array(frame.to_numpy(np.float64), width)
     categories = dict(zip(coded, known if known is not None else [None] * len(coded), strict=True))
@@ -73,7 +74,7 @@ def rows_of_frame(frame: Any, columns: Columns, wishes: Wishes) -> RowBuffer:
     return ColumnRows(values, len(frame), frozenset(coded))
 
 
-def check_names(names: list[str], expected: list[str]) -> None:
+def check_names(names: Sequence[str], expected: Sequence[str]) -> None:
     """Compare names of columns with the model's, by position."""
     if len(names) != len(expected):
         raise InputError(

@@ -17,9 +17,11 @@ from fasttrees.errors import ModelFormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, BinaryIO
+    from typing import BinaryIO
 
-    Parts = tuple[Evaluator, dict[str, Any]]  # what scores, and the facts
+    from fasttrees._modelfile.header import ModelHeader
+
+    Parts = tuple[Evaluator, ModelHeader]
     Opening = Callable[[], Parts]
 
 __all__ = ["PLAN_VERSION", "SMALL", "Sections", "open_model", "open_sections", "save_model", "write_model"]
@@ -45,12 +47,12 @@ def open_model(sections: Sections, prove: bool = False) -> Parts | Opening:
     """
 
     def read() -> Parts:
-        forest, objective, facts = read_model(bytes(sections.take("text", 1)), sections.size)
+        forest, objective, header = read_model(bytes(sections.take("text", 1)), sections.size)
         forest.borrow_from(sections)
         if prove:
             forest.check_all()
         plans = sections if sections.plan_version == PLAN_VERSION and not prove else None
-        return Evaluator(forest, objective, facts.pop("average_output"), sections=plans), facts
+        return Evaluator(forest, objective, header.average_output, sections=plans), header
 
     if not prove and sections.size > SMALL:
         return read
@@ -58,28 +60,28 @@ def open_model(sections: Sections, prove: bool = False) -> Parts | Opening:
     return read()
 
 
-def save_model(path: str | os.PathLike[str], evaluator: Evaluator, facts: dict[str, Any]) -> None:
+def save_model(path: str | os.PathLike[str], evaluator: Evaluator, header: ModelHeader) -> None:
     """Write a compact file; it takes its place only when it is whole, so processes that map another keep theirs.
 
     Raises
     ------
     OSError
     ModelFormatError
-        If the trees are not sound, or a fact cannot be written down.
+        If the trees are not sound, or the header cannot be written as text.
     """
     from fasttrees._runtime.atomic_file import replacing  # here, for loading needs none of it
 
     with replacing(path) as file:
-        write_model(file, evaluator, facts)
+        write_model(file, evaluator, header)
 
 
-def write_model(file: BinaryIO, evaluator: Evaluator, facts: dict[str, Any]) -> None:
+def write_model(file: BinaryIO, evaluator: Evaluator, header: ModelHeader) -> None:
     """Write what :func:`save_model` writes into an open file; nothing if it raises ModelFormatError."""
     forest = evaluator.forest
-    text = _text_of(evaluator, facts)
+    text = _text_of(evaluator, header)
     written = read_model(text, 2**31 - 1)[2]
-    if repr(sorted(written.items())) != repr(sorted({**facts, "average_output": evaluator.average_output}.items())):
-        raise ModelFormatError("facts that a text model can hold", "others")
+    if repr(written) != repr(header):  # as text, because a category may be NaN
+        raise ModelFormatError("a header that a text model can hold", "another")
     forest.check_all()
     plan, row_plan = Plan(forest), RowPlan(forest)
     sections = {
@@ -91,28 +93,28 @@ def write_model(file: BinaryIO, evaluator: Evaluator, facts: dict[str, Any]) -> 
     write_sections(file, PLAN_VERSION, sections)
 
 
-def _text_of(evaluator: Evaluator, facts: dict[str, Any]) -> bytes:
+def _text_of(evaluator: Evaluator, header: ModelHeader) -> bytes:
     """Write down the lines of a text model around its trees."""
     forest, objective = evaluator.forest, evaluator.objective
     lines = ["tree"]
-    if facts["version"] is not None:
-        lines.append(f"version={facts['version']}")
+    if header.version is not None:
+        lines.append(f"version={header.version}")
     lines += [
         f"num_class={forest.n_classes}",
         f"num_tree_per_iteration={forest.n_classes}",
-        f"label_index={facts['label_index']}",
+        f"label_index={header.label_index}",
         f"max_feature_idx={forest.n_features - 1}",
         *([f"objective={objective.text}"] if objective.text is not None else []),
-        *(["average_output"] if evaluator.average_output else []),
-        f"feature_names={' '.join(facts['feature_names'])}",
-        f"feature_infos={' '.join(facts['feature_infos'])}",
+        *(["average_output"] if header.average_output else []),
+        f"feature_names={' '.join(header.feature_names)}",
+        f"feature_infos={' '.join(header.feature_infos)}",
         "",
         "end of trees",
     ]
-    if facts["parameters"] is not None:
-        lines += ["", "parameters:", facts["parameters"], "end of parameters"]
-    if facts["pandas_categorical"] is not None:
+    if header.parameters is not None:
+        lines += ["", "parameters:", header.parameters, "end of parameters"]
+    if header.pandas_categorical is not None:
         import json
 
-        lines += ["", f"pandas_categorical:{json.dumps(facts['pandas_categorical'])}"]
+        lines += ["", f"pandas_categorical:{json.dumps(header.pandas_categorical)}"]
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"

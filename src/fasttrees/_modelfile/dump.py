@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fasttrees._modelfile.importance import gains_by_feature, whole_number
-from fasttrees._modelfile.model_text import VERSION, ModelText
+from fasttrees._modelfile.keys import HEADER_INTEGERS, VERSION
+from fasttrees._modelfile.model_text import ModelText
 from fasttrees._modelfile.numbers import as_json, gain_in_json, in_json, legacy
 from fasttrees._modelfile.trees import Tree
 
@@ -25,17 +26,17 @@ def dump(
     """Describe a model; `hook` replaces each dictionary, the inner ones first, as ``json.loads`` lets it."""
     make = hook if hook is not None else lambda items: items
     header = text.header
-    facts: dict[str, Any] = {"name": "tree", "version": VERSION}
-    for key in ("num_class", "num_tree_per_iteration", "label_index", "max_feature_idx"):
-        facts[key] = int(header[key])
+    dumped: dict[str, Any] = {"name": "tree", "version": VERSION}
+    for key in HEADER_INTEGERS:
+        dumped[key] = int(header[key])
     if "objective" in header:
-        facts["objective"] = header["objective"]
-    facts["average_output"] = "average_output" in header
-    facts["feature_names"] = text.feature_names
-    facts["monotone_constraints"] = [int(item) for item in header.get("monotone_constraints", "").split()]
+        dumped["objective"] = header["objective"]
+    dumped["average_output"] = "average_output" in header
+    dumped["feature_names"] = text.feature_names
+    dumped["monotone_constraints"] = [int(item) for item in header.get("monotone_constraints", "").split()]
     infos = zip(text.feature_names, header["feature_infos"].split(), strict=True)
-    facts["feature_infos"] = make({name: make(describe_range(info)) for name, info in infos if info != "none"})
-    facts["tree_info"] = [
+    dumped["feature_infos"] = make({name: make(describe_range(info)) for name, info in infos if info != "none"})
+    dumped["tree_info"] = [
         make(
             {
                 "tree_index": number,
@@ -48,8 +49,8 @@ def dump(
         for number in text.select(num_iteration, start_iteration)
     ]
     gains = zip(text.feature_names, gains_by_feature(text, num_iteration, importance_type), strict=True)
-    facts["feature_importances"] = make({name: whole_number(value) for name, value in gains if whole_number(value)})
-    made: dict[str, Any] = make(facts)
+    dumped["feature_importances"] = make({name: whole_number(value) for name, value in gains if whole_number(value)})
+    made: dict[str, Any] = make(dumped)
     made["pandas_categorical"] = json.loads(text.pandas_categorical)
     return made
 

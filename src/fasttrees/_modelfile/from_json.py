@@ -11,9 +11,10 @@ from itertools import accumulate
 from typing import Any
 
 from fasttrees._modelfile.dump import CATEGORICAL, DEFAULT_LEFT
-from fasttrees._modelfile.model_text import HEADER_KEYS, VERSION
+from fasttrees._modelfile.keys import HEADER_INTEGERS
 from fasttrees._modelfile.numbers import JSON_LIMIT, as_gain, exact_text, legacy_text
 from fasttrees._modelfile.trees import Tree, write_tree
+from fasttrees._modelfile.writer import header_lines
 from fasttrees.errors import ModelFormatError
 
 __all__ = ["text_of_json"]
@@ -41,10 +42,8 @@ def text_of_json(data: bytes) -> bytes:
     blocks = []
     for number, tree in enumerate(take(dumped, "tree_info", list)):
         blocks.append(f"Tree={number}\n{write_tree(TreeOfJson(number, tree, dumped).tree)}")
-    sizes = " ".join(str(len(block)) for block in blocks)
-    lines = [f"{key}={header[key]}".removesuffix("=") for key in HEADER_KEYS if key in header]
     categories = json.dumps(dumped.get("pandas_categorical"))
-    text = "\n".join(["tree", f"version={VERSION}", *lines, f"tree_sizes={sizes}", "", ""]) + "".join(blocks)
+    text = "\n".join([*header_lines(header, blocks), "", ""]) + "".join(blocks)
     return f"{text}end of trees\n\npandas_categorical:{categories}\n".encode("utf-8", "surrogatepass")
 
 
@@ -62,10 +61,7 @@ def take(items: Any, key: str, kinds: Any, tree: int | None = None, default: Any
 
 
 def header_of(dumped: dict[str, Any]) -> dict[str, str]:
-    header = {
-        key: str(take(dumped, key, int))
-        for key in ("num_class", "num_tree_per_iteration", "label_index", "max_feature_idx")
-    }
+    header = {key: str(take(dumped, key, int)) for key in HEADER_INTEGERS}
     if "objective" in dumped:
         header["objective"] = one_line(take(dumped, "objective", str), "objective")
     if take(dumped, "average_output", bool):

@@ -1,14 +1,10 @@
-"""How much each feature matters: how often it splits, and what its splits gained."""
+"""Importances of features: how often each one splits, and what its splits gained."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from fasttrees._modelfile.model_text import ModelText
 from fasttrees._modelfile.trees import read_tree
 from fasttrees.errors import InputError
-
-if TYPE_CHECKING:
-    from fasttrees._modelfile.model_text import ModelText
 
 __all__ = ["IMPORTANCE_TYPES", "gains_by_feature", "importances", "whole_number"]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fasttrees._engine.forest import Forest
     from fasttrees._engine.objective import Objective
     from fasttrees._modelfile.compact import Opening, Parts
+    from fasttrees._modelfile.header import ModelHeader
 
     Loaded = tuple[Parts | Opening, FileSource | TextSource | None]  # compact files have no text to come back to
 
@@ -57,5 +58,5 @@ def _read_bytes(data: bytes, source: FileSource | TextSource | None, verify: boo
         raise ModelFormatError(error.expected, error.got, error.tree, error.key) from error  # JSON has other lines
 
 
-def _parts(forest: Forest, objective: Objective, facts: dict[str, Any]) -> Parts:
-    return Evaluator(forest, objective, facts.pop("average_output")), facts
+def _parts(forest: Forest, objective: Objective, header: ModelHeader) -> Parts:
+    return Evaluator(forest, objective, header.average_output), header

@@ -1,4 +1,4 @@
-"""The text of a model in its parts: header, trees, what follows them; and a text made of some of its iterations."""
+"""Split the text of a model into its parts: header, trees, and what follows them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import re
 from functools import cached_property
 from itertools import islice
 
-from fasttrees._modelfile.importance import importances
-from fasttrees._modelfile.trees import Tree, has_all_keys, read_tree, write_tree
+from fasttrees._modelfile.trees import Tree, read_tree
 
 __all__ = ["ModelText"]
-
-VERSION = "v4"
-HEADER_KEYS = (
-    "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "average_output",
-    "feature_names", "monotone_constraints", "feature_infos",
-)  # fmt: skip
 
 MARK = re.compile(
     r"^(?:Tree=.*\n|end of trees|feature[_ ]importances:|parameters:|parser:|pandas_categorical:)", re.MULTILINE
@@ -89,26 +82,8 @@ class ModelText:
         last = min(first + num_iteration, n_iterations) if num_iteration > 0 else n_iterations
         return range(first * self.n_classes, last * self.n_classes)
 
-    def write(self, num_iteration: int, start_iteration: int, importance_type: str) -> str:
-        """Write a model of some iterations, as LightGBM 4 writes it.
-
-        As there, the importances are those of as many iterations from the first on, wherever the model starts.
-        """
-        blocks = [
-            block if has_all_keys(block) else write_tree(read_tree(block))
-            for block in (self.blocks[tree] for tree in self.select(num_iteration, start_iteration))
-        ]
-        trees = [f"Tree={number}\n{block.rstrip()}\n\n\n" for number, block in enumerate(blocks)]
-        header = [f"{key}={self.header[key]}".removesuffix("=") for key in HEADER_KEYS if key in self.header]
-        sizes = " ".join(str(len(tree)) for tree in trees)
-        parts = ["\n".join(["tree", f"version={VERSION}", *header, f"tree_sizes={sizes}", "", ""]), *trees]
-        parts.append("end of trees\n\nfeature_importances:\n")
-        for name, value in importances(self, num_iteration, importance_type):
-            parts.append(f"{name}={value}\n")
-        parts.extend(self._sections())
-        return "".join(parts)
-
-    def _sections(self) -> list[str]:
+    def sections(self) -> list[str]:
+        """Return what follows the trees and importances: each section as it is written."""
         sections = []
         for name, pattern in SECTIONS.items():
             found = pattern.search(self._trailer)

@@ -1,4 +1,4 @@
-"""Reads ``model.txt``: bytes in, a Forest and the facts around it out.
+"""Read ``model.txt``: bytes in; a forest, its objective and the header out.
 
 One pass over the bytes; where there are many, threads read ranges of trees at the same time. What the reader accepts
 and refuses, and why, is written down in docs/reference/model-format.md.
@@ -17,6 +17,8 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from fasttrees._engine.objective import Objective
+from fasttrees._modelfile import keys
+from fasttrees._modelfile.header import ModelHeader
 from fasttrees._runtime.threads import available_cpus, run_ranges
 from fasttrees.errors import ModelFormatError
 
@@ -24,13 +26,10 @@ cdef enum:
     LEAF_SIZE = 64        # bytes that a leaf and its split take in a file, or more
     PIECE_SIZE = 1 << 19  # bytes of trees that are worth a thread, and that it reads from a file at once
 
-HEADER_INTEGERS = (b"num_class", b"num_tree_per_iteration", b"label_index", b"max_feature_idx")
-HEADER_KEYS = frozenset((
-    b"version", *HEADER_INTEGERS, b"objective", b"average_output", b"feature_names", b"monotone_constraints",
-    b"feature_infos", b"tree_sizes",
-))
-REQUIRED_HEADER_KEYS = (b"num_class", b"label_index", b"max_feature_idx", b"feature_names", b"feature_infos")
-VERSIONS = (b"v2", b"v3", b"v4")
+HEADER_INTEGERS = tuple(key.encode() for key in keys.HEADER_INTEGERS)
+HEADER_KEYS = frozenset(key.encode() for key in keys.HEADER_KEYS)
+REQUIRED_HEADER_KEYS = tuple(key.encode() for key in keys.REQUIRED_HEADER_KEYS)
+VERSIONS = tuple(version.encode() for version in keys.VERSIONS)
 
 # Lines that end the trees. "feature importances:" is version 2's spelling.
 TRAILER_STARTS = (
@@ -289,15 +288,14 @@ cdef tuple read(Cursor cursor, file, Py_ssize_t file_size):
         reader.forest.shrink()
     check_tree_count(reader, number, header)
     trailer = read_trailer(reader.cursor)
-    facts = {
-        "version": header[b"version"][0].decode() if b"version" in header else None,
-        "average_output": b"average_output" in header,
-        "feature_names": header[b"feature_names"][0],
-        "feature_infos": header[b"feature_infos"][0],
-        "label_index": parse_integer(header[b"label_index"][0], b"label_index", header[b"label_index"][1]),
+    return reader.forest, objective, ModelHeader(
+        version=header[b"version"][0].decode() if b"version" in header else None,
+        average_output=b"average_output" in header,
+        feature_names=tuple(header[b"feature_names"][0]),
+        feature_infos=tuple(header[b"feature_infos"][0]),
+        label_index=parse_integer(header[b"label_index"][0], b"label_index", header[b"label_index"][1]),
         **trailer,
-    }
-    return reader.forest, objective, facts
+    )
 
 
 cdef list read_tree_sizes(dict header):
@@ -333,8 +331,7 @@ def read_model(bytes data not None, size=None):
     -------
     forest : Forest
     objective : Objective
-    facts : dict
-        ``version``, ``average_output``, ``feature_names``, ``feature_infos``, ``parameters``, ``pandas_categorical``.
+    header : ModelHeader
 
     Raises
     ------
@@ -353,7 +350,7 @@ def read_model_file(file):
 
     Returns
     -------
-    forest, objective, facts
+    forest, objective, header
         As :func:`read_model` does.
 
     Raises

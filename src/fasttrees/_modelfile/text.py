@@ -11,5 +11,14 @@ from fasttrees._modelfile.from_json import text_of_json
 from fasttrees._modelfile.importance import gains_by_feature
 from fasttrees._modelfile.model_text import ModelText
 from fasttrees._modelfile.tables import split_value_histogram, trees_to_dataframe
+from fasttrees._modelfile.writer import write_model_text
 
-__all__ = ["ModelText", "dump", "gains_by_feature", "split_value_histogram", "text_of_json", "trees_to_dataframe"]
+__all__ = [
+    "ModelText",
+    "dump",
+    "gains_by_feature",
+    "split_value_histogram",
+    "text_of_json",
+    "trees_to_dataframe",
+    "write_model_text",
+]

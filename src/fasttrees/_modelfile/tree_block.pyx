@@ -1,6 +1,6 @@
 """Reads one tree block of a model file and appends it to the forest, proved.
 
-The table TREE_KEYS is the only place that knows the keys of trees. All this runs without the GIL until there is an
+The keys of trees and what they hold come from :data:`fasttrees._modelfile.keys.TREE_KEYS`. All this runs without the GIL until there is an
 error to raise.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -15,35 +15,18 @@ from fasttrees._textio.lines cimport (
 )
 from fasttrees._textio.numbers cimport PARSED, parse_double, parse_int32, parse_uint32
 
+from fasttrees._modelfile.keys import TREE_KEYS
 from fasttrees.errors import ModelFormatError
 
-# Tree keys in the order of their enum: way to read it, what its length is, and whether a tree with splits needs it.
-TREE_KEYS = {
-    b"num_leaves": (INTEGERS, ONE, True),
-    b"num_cat": (INTEGERS, ONE, True),
-    b"split_feature": (INTEGERS, SPLITS, True),
-    b"split_gain": (UNUSED, SPLITS, False),
-    b"threshold": (DOUBLES, SPLITS, True),
-    b"decision_type": (INTEGERS, SPLITS, False),
-    b"left_child": (INTEGERS, SPLITS, True),
-    b"right_child": (INTEGERS, SPLITS, True),
-    b"leaf_value": (DOUBLES, LEAVES, True),
-    b"leaf_weight": (UNUSED, LEAVES, False),
-    b"leaf_count": (COUNTS, LEAVES, False),
-    b"internal_value": (UNUSED, SPLITS, False),
-    b"internal_weight": (UNUSED, SPLITS, False),
-    b"internal_count": (COUNTS, SPLITS, False),
-    b"cat_boundaries": (INTEGERS, BOUNDARIES, False),
-    b"cat_threshold": (WORDS, CATEGORY_WORDS, False),
-    b"is_linear": (INTEGERS, ONE, False),
-    b"leaf_const": (DOUBLES, LEAVES, False),
-    b"num_features": (INTEGERS, LEAVES, False),
-    b"leaf_features": (INTEGERS, LINEAR_TERMS, False),
-    b"leaf_coeff": (DOUBLES, LINEAR_TERMS, False),
-    b"shrinkage": (UNUSED, ONE, False),
+# How the numbers of a key are read, by their type, and what the length of a list is, by what it has one number for.
+KINDS = {"int32": INTEGERS, "uint32": WORDS, "double": DOUBLES, "count": COUNTS}
+MEASURES = {
+    "tree": ONE, "leaf": LEAVES, "linear leaf": LEAVES, "split": SPLITS, "category set": BOUNDARIES,
+    "category word": CATEGORY_WORDS, "term": LINEAR_TERMS,
 }
-SLOTS = {key.decode(): slot for slot, key in enumerate(TREE_KEYS)}
+SLOTS = {key: slot for slot, key in enumerate(TREE_KEYS)}
 KEY_NAMES = list(SLOTS)
+KEY_BYTES = [key.encode() for key in KEY_NAMES]  # which tree_keys points to
 KIND_NAMES = {INTEGERS: "a 32-bit integer", WORDS: "an unsigned 32-bit integer"}  # "a number" of all others
 MEASURE_NAMES = {
     ONE: "one", LEAVES: "leaves", SPLITS: "splits", BOUNDARIES: "category sets + 1", CATEGORY_WORDS: "category words",
@@ -55,8 +38,12 @@ cdef enum:
 
 cdef TreeKey tree_keys[N_KEYS]  # TREE_KEYS, for use without the GIL
 cdef bytes key_name
-for key_slot, (key_name, (key_kind, key_measure, is_required)) in enumerate(TREE_KEYS.items()):
-    tree_keys[key_slot] = TreeKey(key_name, len(key_name), key_kind, key_measure, is_required)
+if len(TREE_KEYS) != N_KEYS:
+    raise ImportError(f"expected {N_KEYS} keys of trees, got {len(TREE_KEYS)}")
+for key_slot, (key_name, key_row) in enumerate(zip(KEY_BYTES, TREE_KEYS.values())):
+    key_kind, key_measure, is_required, is_for_predictions = key_row
+    key_kind = KINDS[key_kind] if is_for_predictions else UNUSED
+    tree_keys[key_slot] = TreeKey(key_name, len(key_name), key_kind, MEASURES[key_measure], is_required)
 
 ctypedef fused Number:
     int32_t

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+from fasttrees._modelfile import keys
 from fasttrees._modelfile.numbers import as_gain, exact_text, legacy, short_text
 from fasttrees.errors import ModelFormatError
 
@@ -30,46 +31,27 @@ class Key(NamedTuple):
     default: Any = 0
 
 
-INTEGER = (count, str)
-EXACT = (float, exact_text)
-SHORT = (legacy, short_text)
+def key_of(kind: str, items: str, default: Any) -> Key:
+    """Return how the numbers of a type are read and written."""
+    if kind in ("int32", "uint32", "count"):
+        return Key(count, str, items, default)
+    if kind == "double":
+        return Key(float, exact_text, items, float(default))
+    return Key(as_gain if kind == "gain" else legacy, short_text, items, float(default))
 
-# In the order in which LightGBM writes them.
-KEYS = {
-    "num_leaves": Key(*INTEGER, "tree"),
-    "num_cat": Key(*INTEGER, "tree"),
-    "split_feature": Key(*INTEGER, "split"),
-    "split_gain": Key(as_gain, short_text, "split", 0.0),
-    "threshold": Key(*EXACT, "split"),
-    "decision_type": Key(*INTEGER, "split"),
-    "left_child": Key(*INTEGER, "split"),
-    "right_child": Key(*INTEGER, "split"),
-    "leaf_value": Key(*EXACT, "leaf"),
-    "leaf_weight": Key(*EXACT, "leaf", 0.0),
-    "leaf_count": Key(*INTEGER, "leaf"),
-    "internal_value": Key(*SHORT, "split", 0.0),
-    "internal_weight": Key(*SHORT, "split", 0.0),
-    "internal_count": Key(*INTEGER, "split"),
-    "cat_boundaries": Key(*INTEGER, "category set"),
-    "cat_threshold": Key(*INTEGER, "category set"),
-    "is_linear": Key(*INTEGER, "tree"),
-    "leaf_const": Key(*EXACT, "linear leaf", 0.0),
-    "num_features": Key(*INTEGER, "linear leaf"),
-    "leaf_features": Key(*INTEGER, "term"),
-    "leaf_coeff": Key(*EXACT, "term"),
-    "shrinkage": Key(*SHORT, "tree", 1.0),
-}
+
+KEYS = {key: key_of(kind, items, 1 if key == "shrinkage" else 0) for key, (kind, items, _, _) in keys.TREE_KEYS.items()}
 
 LINE = re.compile(r"^(\w+)=(.*)$", re.MULTILINE)
 
 
-def read_tree(block: str, keys: Collection[str] | None = None) -> Tree:
+def read_tree(block: str, wanted: Collection[str] | None = None) -> Tree:
     """Read the lines of a tree that the reader of models has found sound: all or those of some keys."""
     lines = dict(LINE.findall(block))
     n_leaves = int(lines["num_leaves"])
     sizes = {"tree": 1, "split": n_leaves - 1, "leaf": n_leaves, "linear leaf": n_leaves}
     tree = {}
-    for key in KEYS if keys is None else keys:
+    for key in KEYS if wanted is None else wanted:
         read, _, items, default = KEYS[key]
         try:
             tree[key] = [read(item) for item in lines.get(key, "").split()] or [default] * sizes.get(items, 0)
@@ -85,14 +67,19 @@ def write_tree(tree: Tree) -> str:
 
 
 def has_all_keys(block: str) -> bool:
-    """Tell whether a tree has the lines of LightGBM 4's format, in its order."""
+    """Return whether a tree has the lines of LightGBM 4's format, in its order."""
     lines = dict(LINE.findall(block))
     return list(lines) == keys_of(lines.get("num_cat", "") != "0", lines.get("is_linear") == "1")
 
 
 def keys_of(is_categorical: bool, is_linear: bool) -> list[str]:
     """List the keys that a tree has in LightGBM 4's format."""
-    has = {"category set": is_categorical, "linear leaf": is_linear, "term": is_linear}
+    has = {
+        "category set": is_categorical,
+        "category word": is_categorical,
+        "linear leaf": is_linear,
+        "term": is_linear,
+    }
     return [key for key, (_, _, items, _) in KEYS.items() if has.get(items, True)]
 
 

@@ -81,7 +81,7 @@ class Selection:
             )
         if keys and "predicted_label" not in keys:
             raise SettingsError(
-                "PREDICTION_THRESHOLD: has no effect, because SAGEMAKER_INFERENCE_OUTPUT does not ask for predicted_label"
+                "PREDICTION_THRESHOLD: has no effect without predicted_label in SAGEMAKER_INFERENCE_OUTPUT"
             )
         return cls(model, keys or ("predicted_label",), threshold)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 import os
@@ -110,8 +111,10 @@ def test_facts_of_all_kinds(tmp_path: Path) -> None:
 
 def test_a_part_of_no_text_model_is_not_written(tmp_path: Path) -> None:
     model = fasttrees.load(MODELS / "numerical.txt")
-    model._facts["parameters"] = "a\nend of parameters\nb"
-    with pytest.raises(fasttrees.ModelFormatError, match="facts that a text model can hold"):
+    header = copy.copy(model._header)
+    object.__setattr__(header, "parameters", "a\nend of parameters\nb")
+    model._header = header
+    with pytest.raises(fasttrees.ModelFormatError, match="a header that a text model can hold"):
         model.save(tmp_path / "model.ft")
     assert not list(tmp_path.iterdir())
 

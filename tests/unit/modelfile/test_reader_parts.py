@@ -37,7 +37,7 @@ def large_model(names: list[str]) -> tuple[bytes, list[int]]:
 def parts_of(model: fasttrees.Model) -> bytes:
     """All that a model has of its text, but where the text is."""
     evaluator = model._evaluator
-    return pickle.dumps((evaluator.forest, evaluator.objective, evaluator.average_output, model._facts))
+    return pickle.dumps((evaluator.forest, evaluator.objective, evaluator.average_output, model._header))
 
 
 def read_by(monkeypatch: pytest.MonkeyPatch, n_threads: int, text: bytes) -> tuple[bytes | str, list[bool]]:

@@ -117,7 +117,7 @@ def test_a_probability_equal_to_the_threshold_is_not_above_it() -> None:
         (OWN_OBJECTIVE, "probability", None, "not probability"),
         (REGRESSION, None, 0.5, "^PREDICTION_THRESHOLD: expected a model with objective 'binary', got 'regression'"),
         (MULTICLASS, "predicted_label", 0.5, "^PREDICTION_THRESHOLD"),
-        (BINARY, "probability", 0.5, "^PREDICTION_THRESHOLD: has no use"),
+        (BINARY, "probability", 0.5, "^PREDICTION_THRESHOLD: has no effect"),
     ],
 )
 def test_settings_that_are_refused(
