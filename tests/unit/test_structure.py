@@ -67,6 +67,70 @@ def test_imports_run_downwards(path: Path) -> None:
         assert LAYER[name] < LAYER[own], f"{own} imports {name}"
 
 
+def code_imports(path: Path) -> set[str]:
+    """All modules that a file imports when it runs, those inside functions too; not what only a type checker reads."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        found = set()
+        for match in re.finditer(
+            r"^\s*(?:from|cimport) (fasttrees[\w.]*)(?: c?import (\([^)]*\)|.*))?$", text, re.MULTILINE
+        ):
+            names = re.findall(r"\w+", match.group(2) or "")
+            found |= {match.group(1), *(f"{match.group(1)}.{name}" for name in names)}
+        return found
+    found = set()
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        waiting.extend(ast.iter_child_nodes(node))
+    return {name for name in found if name.startswith("fasttrees")}
+
+
+def module_name(path: Path) -> str:
+    """The name of a file's module; a .pxd has the module of its .pyx."""
+    return dotted_name(path).removesuffix(".__init__")
+
+
+def test_no_circle_of_files() -> None:
+    """No file imports, by way of others or inside a function, what imports it."""
+    arrows: dict[str, set[str]] = {}
+    for path in files(".py", ".pyx", ".pxd"):
+        arrows.setdefault(module_name(path), set()).update(code_imports(path))
+    for name, targets in arrows.items():
+        targets &= arrows.keys() - {name}
+        # "from package import module" needs the package's own names only if there is no such module
+        targets -= {target.rpartition(".")[0] for target in targets}
+    state: dict[str, int] = {}
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert state.get(name) != 1, " -> ".join([*trail[trail.index(name) :], name])
+        if name not in state:
+            state[name] = 1
+            for target in sorted(arrows[name]):
+                visit(target, (*trail, name))
+            state[name] = 2
+
+    for name in sorted(arrows):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", files(".py", ".pyx", ".pxd"), ids=str)
+def test_no_package_imports_the_private_names_of_another(path: Path) -> None:
+    """Private rooms, such as _engine, are open to all above them; what is private inside a room stays in it."""
+    own = module_of(path)
+    for name in code_imports(path):
+        room, *inside = name.split(".")[1:] or [""]
+        if room and room != own:
+            assert not [part for part in inside if part.startswith("_") and part != "__version__"], name
+
+
 # Packages that only group modules.
 EMPTY = ["_aws", "_engine", "_modelfile", "_runtime", "_sagemaker", "_textio"]
 

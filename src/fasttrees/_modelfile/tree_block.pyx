@@ -1,7 +1,7 @@
 """Reads one tree block of a model file and appends it to the forest, proved.
 
-The keys of trees and what they hold come from :data:`fasttrees._modelfile.keys.TREE_KEYS`. All this runs without the GIL until there is an
-error to raise.
+The keys of trees and what they hold come from :data:`fasttrees._modelfile.keys.TREE_KEYS`. All this runs without the
+GIL until there is an error to raise.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp

@@ -14,6 +14,7 @@ from io import BufferedReader
 from typing import BinaryIO, NamedTuple, cast
 
 from fasttrees._textio.csv import RowParser
+from fasttrees._textio.dialect import first_line_size
 from fasttrees.errors import CsvError, InputError
 
 __all__ = ["Chunk", "Lines", "Source", "open_source"]
@@ -142,12 +143,7 @@ class Lines:
     def _first_line_size(self) -> int:
         data = self._rest.obj
         assert isinstance(data, bytes)
-        begin = len(data) - len(self._rest)
-        ends = [end for end in (data.find(b"\n", begin), data.find(b"\r", begin)) if end >= 0]
-        if not ends:
-            return len(self._rest)
-        end = min(ends)
-        return end - begin + (2 if data[end : end + 2] == b"\r\n" else 1)
+        return first_line_size(data, len(data) - len(self._rest))
 
     def _fill(self) -> None:
         if len(self._rest) > MAX_LINE:

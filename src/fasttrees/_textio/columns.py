@@ -1,4 +1,4 @@
-"""How lines of text are rows of a model: which cell is which feature, and which is the label."""
+"""Read lines of text as rows of a model: find the features' columns and the label's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from fasttrees._textio.chunks import Chunk, Lines
 from fasttrees._textio.csv import RowParser, Table
-from fasttrees._textio.header import columns_by_name, columns_by_position, read_header
-from fasttrees.errors import CsvError, InputError
+from fasttrees._textio.dialect import choose_delimiter, find_column, read_header
+from fasttrees._textio.header import columns_by_name, columns_by_position
+from fasttrees.errors import CsvError
 
 __all__ = ["find_columns", "parse_rows"]
 
@@ -20,7 +21,7 @@ def find_columns(
     label: str | None,
     note: Callable[[str], None],
 ) -> tuple[RowParser, str]:
-    """Find out from the first line how the input is to be read; a header line is then done with.
+    """Find delimiter and columns from the first line; skip it if it is a header.
 
     Parameters
     ----------
@@ -28,12 +29,12 @@ def find_columns(
     features : sequence of str
         The model's.
     delimiter : str or None
-        None: a tab if the first line has one, else a comma.
+        None: by the first line.
     has_header : bool
     label : str or None
         Column to leave out, by number or name.
     note : callable
-        Told if no name of the header is a feature's.
+        Called with a text if the header names no feature of the model.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def find_columns(
         The delimiter.
     """
     line = lines.peek()
-    delimiter = delimiter or ("\t" if b"\t" in line else ",")
+    delimiter = delimiter or choose_delimiter(line)
     if not has_header or not line:
         columns = columns_by_position(len(features), _find_label(label, None) if line else None)
         return RowParser(columns, delimiter), delimiter
@@ -59,7 +60,7 @@ def find_columns(
 
 
 def parse_rows(parser: RowParser, chunk: Chunk) -> Table:
-    """Read a chunk; an error in the first line says what that line may be."""
+    """Parse a chunk; an error in the first line hints at what that line may be."""
     try:
         return parser.parse(chunk.data, chunk.first_row)
     except CsvError as error:
@@ -70,15 +71,6 @@ def parse_rows(parser: RowParser, chunk: Chunk) -> Table:
 
 
 def _find_label(label: str | None, header: list[str] | None) -> int | None:
-    """Turn a number, counted from 0, or a name of the header into the number of the label's column."""
-    if label is None:
-        return None
-    if label.isdecimal():
-        if header is not None and int(label) >= len(header):
-            raise InputError(f"expected a label column from 0 to {len(header) - 1}, got {label}")
-        return int(label)
-    if header is None:
-        raise InputError(f"the label column {label!r} is a name; names need --header")
-    if header.count(label) != 1:
-        raise InputError(f"expected the label column {label!r} once in the header, got it {header.count(label)} times")
-    return header.index(label)
+    """Return the number of the label's column; without a header, columns_by_position checks it."""
+    n_columns = None if header is None else len(header)
+    return None if label is None else find_column(label, header, n_columns, "--label-column")

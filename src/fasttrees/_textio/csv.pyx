@@ -17,7 +17,7 @@ from fasttrees._textio.cells cimport (
 from fasttrees._textio.lines cimport is_line_end, pass_line_end
 from fasttrees._textio.short_numbers cimport NUMBER_BYTES, SCAN, Ends, find_ends, read_number_before, take_end
 
-from fasttrees._textio.delimiters import delimiter_byte
+from fasttrees._textio.dialect import delimiter_byte
 from fasttrees.errors import CsvError, InputError
 
 MESSAGES = {
@@ -98,7 +98,7 @@ cdef class RowParser:
         For each cell of a line the column of the table that it fills, or -1 for a cell that is not read. Each column
         from 0 to the highest is filled once.
     delimiter : str, default ","
-        One of :data:`fasttrees._textio.delimiters.DELIMITERS`.
+        One of :data:`fasttrees._textio.dialect.DELIMITERS`.
 
     Raises
     ------

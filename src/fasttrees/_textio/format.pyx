@@ -7,7 +7,7 @@ from libcpp.vector cimport vector
 
 from fasttrees._textio.numbers cimport format_double, format_int32
 
-from fasttrees._textio.delimiters import delimiter_byte
+from fasttrees._textio.dialect import delimiter_byte
 from fasttrees.errors import InputError, InputTypeError
 
 cdef enum:
@@ -38,7 +38,7 @@ def format_rows(values, Py_ssize_t n_rows, str delimiter not None=","):
         or ``i`` (int32).
     n_rows : int
     delimiter : str, default ","
-        One of :data:`fasttrees._textio.delimiters.DELIMITERS`.
+        One of :data:`fasttrees._textio.dialect.DELIMITERS`.
 
     Returns
     -------

@@ -1,30 +1,14 @@
-"""Which cell of a line is which feature of the model."""
+"""Map the cells of a line to the features of a model, by name or by position."""
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 
-from fasttrees.errors import CsvError, InputError
+from fasttrees.errors import InputError
 
-__all__ = ["columns_by_name", "columns_by_position", "read_header"]
+__all__ = ["columns_by_name", "columns_by_position"]
 
 MAX_NAMES = 10  # missing names listed in an error
-
-
-def read_header(line: bytes, delimiter: str) -> list[str]:
-    """Split a header line into names, quotes and blanks around them removed."""
-    text = line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-    try:
-        line.decode("utf-8")
-        if "\0" in text:
-            raise csv.Error("NUL byte")
-        names = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True), [])
-    except UnicodeDecodeError as error:
-        raise CsvError("header is not UTF-8", 1, None, text[:60]) from error
-    except csv.Error as error:
-        raise CsvError(f"header cannot be read: {error}", 1, None, text[:60]) from error
-    return [name.strip() for name in names]
 
 
 def columns_by_position(n_features: int, label: int | None) -> list[int]:

@@ -16,7 +16,7 @@ from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees._textio.chunks import Chunk, Lines, open_source
 from fasttrees._textio.columns import find_columns, parse_rows
 from fasttrees._textio.csv import RowParser
-from fasttrees._textio.delimiters import DELIMITERS
+from fasttrees._textio.dialect import DELIMITERS
 from fasttrees._textio.format import format_rows
 from fasttrees.cli._progress import show_progress
 from fasttrees.errors import InputError

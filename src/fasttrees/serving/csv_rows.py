@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 from fasttrees._textio.csv import RowParser
+from fasttrees._textio.dialect import first_line_size, read_header
 from fasttrees.errors import CsvError, InputError
 from fasttrees.serving.batches import MAX_ROW, BadRow, Batch, Decoder, Header, Item
 from fasttrees.serving.errors import RequestError
@@ -85,7 +86,7 @@ class CsvDecoder(Decoder):
     def _read_header(self, data: bytes, last: bool) -> int | None:
         """Read the first line if it is a header; return its size, 0 if it is none, None if it is not whole."""
         assert self._header is not None
-        size = _first_line_size(data)
+        size = first_line_size(data)
         if size == len(data) and not last:  # or a CR whose LF may follow
             return None
         mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
@@ -153,7 +154,7 @@ class HeaderReader:
         RequestError
             If the first line should be a header and cannot be used as one.
         """
-        from fasttrees._textio.header import columns_by_name, columns_by_position, read_header
+        from fasttrees._textio.header import columns_by_name, columns_by_position
 
         by_position = columns_by_position(len(self._features), self._label)
         text = repr(line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")[:SHOWN])
@@ -193,11 +194,3 @@ def is_number(cell: str) -> bool:
         return RowParser([0]).parse(cell.encode() + b"\n").shape[0] == 1
     except CsvError:
         return False
-
-
-def _first_line_size(data: bytes) -> int:
-    """Size of the first line with its end; of all data if there is no end, or a CR that may be half of one."""
-    line_feed, carriage_return = data.find(b"\n"), data.find(b"\r")
-    if carriage_return >= 0 and (line_feed < 0 or carriage_return < line_feed):
-        return carriage_return + (2 if data[carriage_return + 1 : carriage_return + 2] == b"\n" else 1)
-    return line_feed + 1 or len(data)

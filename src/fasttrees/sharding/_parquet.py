@@ -13,7 +13,7 @@ from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import Options
-from fasttrees.sharding._tables import Block, choose_columns
+from fasttrees.sharding._table import Block, choose_columns
 
 __all__ = ["ParquetTable", "open_parquet"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fasttrees.sharding._tables import Block, Table
+from fasttrees.sharding._table import Block, Table
 
 __all__ = ["Written", "find_ends", "write_parts"]
 

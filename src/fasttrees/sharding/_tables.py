@@ -1,21 +1,21 @@
-"""Tables that are read in blocks of rows, each turned into headerless CSV."""
+"""Open a table by its first bytes; read text in blocks of rows, as headerless CSV."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple, Protocol
 
 from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees._textio.chunks import Chunk, Lines, Source, open_source
 from fasttrees._textio.csv import RowParser
+from fasttrees._textio.dialect import choose_delimiter, read_header
 from fasttrees._textio.format import format_rows
-from fasttrees._textio.header import read_header
-from fasttrees.errors import CsvError, InputError
+from fasttrees.errors import CsvError
 from fasttrees.sharding._manifest import Options
+from fasttrees.sharding._table import Block, Table, choose_columns
 
-__all__ = ["Block", "Table", "choose_columns", "open_table"]
+__all__ = ["open_table"]
 
 BLOCK_SIZE = 1 << 20  # bytes read at once; about the size of a block
 MAX_ROWS = 1 << 18  # of a block, however short its lines are
@@ -23,56 +23,9 @@ LONE_CR = re.compile(rb"\r(?!\n)")
 PARQUET_MAGIC = b"PAR1"
 
 
-class Block(NamedTuple):
-    """Some rows.
-
-    Attributes
-    ----------
-    data : bytes
-        Headerless CSV; each row ends with LF.
-    n_rows : int
-    span : int
-        What it took of the table, in the table's unit.
-    """
-
-    data: bytes
-    n_rows: int
-    span: int
-
-
-class Table(Protocol):
-    """A table that is open.
-
-    Attributes
-    ----------
-    total : int or None
-        How much there is to read: bytes of text, or rows; None where nobody knows.
-    counts_rows : bool
-        Whether `total` and spans are rows.
-    n_bytes : int
-        How many bytes of the file are read so far, for progress.
-    size : int or None
-        How many it has.
-    """
-
-    counts_rows: bool
-
-    @property
-    def total(self) -> int | None: ...
-
-    @property
-    def n_bytes(self) -> int: ...
-
-    @property
-    def size(self) -> int | None: ...
-
-    def blocks(self, n_threads: int) -> Generator[Block, None, None]:
-        """Read all rows, once."""
-
-
 @contextmanager
 def open_table(path: str, options: Options) -> Iterator[Table]:
-    """Open a file, which its first bytes tell to be Parquet, gzip or text; or standard input for ``-``."""
+    """Open a file, Parquet, gzip or text by its first bytes, or standard input for ``-``."""
     if path != "-" and _is_parquet(path):
         from fasttrees.sharding._parquet import open_parquet
 
@@ -83,50 +36,11 @@ def open_table(path: str, options: Options) -> Iterator[Table]:
             yield TextTable(source, options)
 
 
-def choose_columns(options: Options, names: list[str] | None, n_columns: int) -> list[int]:
-    """Find the columns to keep, in the order wanted.
-
-    Parameters
-    ----------
-    options : Options
-    names : list of str or None
-        Names of the columns, if there are any.
-    n_columns : int
-
-    Raises
-    ------
-    InputError
-        If there is no such column, if one is named twice, or if none is left.
-    """
-
-    def find(column: str, option: str) -> int:
-        if column.isdecimal():
-            if int(column) >= n_columns:
-                raise InputError(f"{option}: expected a number from 0 to {n_columns - 1}, got {column}")
-            return int(column)
-        if names is None:
-            raise InputError(f"{option}: {column!r} is a name; names need --header")
-        if names.count(column) != 1:
-            raise InputError(f"{option}: expected {column!r} once in the header, got it {names.count(column)} times")
-        return names.index(column)
-
-    label = None if options.label_column is None else find(options.label_column, "--label-column")
-    kept = [find(column, "--columns") for column in options.columns] or [n for n in range(n_columns) if n != label]
-    for n in kept:
-        if kept.count(n) > 1:
-            raise InputError(f"--columns: expected each column once, got column {n} again")
-        if n == label:
-            raise InputError(f"--columns: column {n} is the label column, which is left out")
-    if not kept:
-        raise InputError("--label-column: expected more columns than the label, got no other")
-    return kept
-
-
 class TextTable:
     """CSV or TSV; the cells of all rows that are kept are read, so that what is no number is found now.
 
     Rows are passed through byte by byte where they can be: all columns are kept and commas stand between them. Else
-    they are written anew, with the shortest digits that read back to the same doubles.
+    they are written again, with the shortest digits that read back to the same doubles.
     """
 
     counts_rows = False
@@ -137,7 +51,7 @@ class TextTable:
         self.total: int | None = None
         line = self._lines.peek()
         self._columns = [0]
-        self._delimiter = options.delimiter or ("\t" if b"\t" in line else ",")
+        self._delimiter = options.delimiter or choose_delimiter(line)
         self._rewrites = self._delimiter != ","
         if line:
             names = read_header(line, self._delimiter) if options.header else None

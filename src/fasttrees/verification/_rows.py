@@ -15,6 +15,7 @@ import fasttrees
 from fasttrees._textio.chunks import Lines, open_source
 from fasttrees._textio.columns import find_columns, parse_rows
 from fasttrees._textio.csv import RowParser
+from fasttrees._textio.dialect import choose_delimiter
 from fasttrees._textio.header import columns_by_name, columns_by_position
 from fasttrees.errors import CsvError, InputError
 
@@ -121,7 +122,7 @@ def is_plain_csv(path: str, form: RowFormat) -> bool:
         if source.is_packed:
             return False
         line = Lines(source.read, TEXT_BLOCK).peek()
-    return form.delimiter == "," or (form.delimiter is None and b"\t" not in line)
+    return (form.delimiter or choose_delimiter(line)) == ","
 
 
 @contextmanager

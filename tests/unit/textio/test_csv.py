@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fasttrees._engine.classes import apply_threshold
 from fasttrees._textio.csv import RowParser, Table
-from fasttrees._textio.delimiters import DELIMITERS
+from fasttrees._textio.dialect import DELIMITERS
 from fasttrees._textio.format import format_rows
 from fasttrees.errors import CsvError, InputError, InputTypeError
 
