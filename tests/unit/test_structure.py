@@ -29,8 +29,7 @@ LAYERS = [
     {"_aws", "_reports", "dask", "ray", "sklearn", "spark"},
     {"serving"},
     {"_sagemaker", "training"},
-    {"comparison", "pipeline", "verification"},
-    {"sharding"},
+    {"comparison", "pipeline", "sharding", "verification"},
     {"cli"},
     {"__main__"},
 ]

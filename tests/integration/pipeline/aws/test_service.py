@@ -20,7 +20,8 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.backend import Backend, Hosting, TrainingJob, TransformJob, Upload
 from fasttrees.pipeline.results import Resource
 from fasttrees.training import METRIC_DEFINITIONS
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, SECRET, TOKEN, Lines
+from tests.integration.pipeline.aws.conftest import Lines
+from tests.support.aws.fixtures import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.aws.scripted import configuration
 

@@ -10,7 +10,8 @@ import pytest
 from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.backend import Upload
-from tests.integration.pipeline.aws.conftest import BUCKET, REGION, SECRET, TOKEN, Lines, make_storage
+from tests.integration.pipeline.aws.conftest import Lines, make_storage
+from tests.support.aws.fixtures import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 
 
