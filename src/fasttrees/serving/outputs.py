@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 
 from fasttrees._engine.classes import apply_threshold, find_winners, pair_scores
+from fasttrees._sagemaker.contract import CSV, JSON, JSON_LINES
 from fasttrees._textio.format import format_records
 from fasttrees.serving.batches import Batch, Header
 from fasttrees.serving.errors import SettingsError
@@ -26,7 +27,6 @@ KEYS = (
 )  # fmt: skip
 DEFAULT_KEY = "score"
 MAX_OUTPUTS = 1 << 20  # numbers that are computed at once, whatever the model gives for a row
-CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fasttrees
 from fasttrees._runtime.heap import keep_blocks
+from fasttrees._sagemaker.contract import CSV
 from fasttrees.serving.app import App
 from fasttrees.serving.connection import Connections
 from fasttrees.serving.content import output_type
@@ -20,7 +21,6 @@ from fasttrees.serving.errors import RequestError, SettingsError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import BLOCK
 from fasttrees.serving.models import ServedModel, load_model
-from fasttrees.serving.outputs import CSV
 from fasttrees.serving.settings import Settings
 from fasttrees.serving.source import check_sha256, find_model
 

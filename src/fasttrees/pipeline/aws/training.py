@@ -7,6 +7,7 @@ from typing import Any
 
 from fasttrees._aws.errors import ignoring_missing
 from fasttrees._runtime.progress import Progress
+from fasttrees._sagemaker.contract import JSON
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
@@ -124,6 +125,6 @@ class TrainingJobs:
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },
-            "ContentType": "application/json" if prefix.endswith(".json") else content_type,
+            "ContentType": JSON if prefix.endswith(".json") else content_type,
             "InputMode": "File",
         }

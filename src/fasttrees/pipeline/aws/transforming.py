@@ -6,6 +6,7 @@ from typing import Any
 
 from fasttrees._aws.errors import ignoring_missing
 from fasttrees._runtime.progress import Progress
+from fasttrees._sagemaker.contract import CSV, DEFAULT_STRATEGY
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
@@ -80,16 +81,16 @@ class TransformJobs:
             "ModelName": model,
             # No MaxConcurrentTransforms: the container's /execution-parameters gives it.
             "MaxPayloadInMB": settings.max_payload_mb,
-            "BatchStrategy": "MultiRecord",
+            "BatchStrategy": DEFAULT_STRATEGY,
             "Environment": dict(job.environment),
             "TransformInput": {
                 "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": self._uri(job.input_prefix)}},
-                "ContentType": "text/csv",
+                "ContentType": CSV,
                 "SplitType": "Line",
             },
             "TransformOutput": {
                 "S3OutputPath": output,
-                "Accept": "text/csv",
+                "Accept": CSV,
                 "AssembleWith": "Line",
                 **({"KmsKeyId": aws.kms_key} if aws.kms_key else {}),
             },
