@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from fasttrees._sagemaker.contract import BIND_TO_PORT, MULTI_MODEL
 from fasttrees.errors import InputError
 
 __all__ = ["add_command"]
@@ -40,10 +41,10 @@ def run(args: argparse.Namespace) -> None:
     environment = dict(os.environ)
     if args.model is not None:
         environment["MODEL_PATH"] = args.model
-        for name in ("MODEL_S3_BUCKET", "MODEL_S3_KEY", "SAGEMAKER_MULTI_MODEL"):
+        for name in ("MODEL_S3_BUCKET", "MODEL_S3_KEY", MULTI_MODEL):
             environment.pop(name, None)
     if args.port not in (None, "0"):
-        environment["SAGEMAKER_BIND_TO_PORT"] = args.port
+        environment[BIND_TO_PORT] = args.port
     settings = Settings.from_environment(environment)
     if args.port == "0":
         settings = replace(settings, port=0)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from fasttrees._sagemaker import contract
 from fasttrees.cli._progress import show_progress
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def add_command(commands: Any) -> None:
     add("--url", help="running server, http://HOST:PORT")
     add("--env", action="append", default=[], type=_variable, metavar="NAME=VALUE", help="variable for the server")
     add("--network", help="network of the container, such as host (default: Docker's own; the port is published)")
-    add("--content-type", default="text/csv", metavar="TYPE", help="type of the files (default text/csv)")
+    add("--content-type", default=contract.CSV, metavar="TYPE", help=f"type of the files (default {contract.CSV})")
     add("--accept", metavar="TYPE", help="type of the answers (default: the server's)")
     add("--compression-type", choices=["None", "Gzip"], default="None", help="Gzip: files are unpacked")
     add("--split-type", choices=["None", "Line"], default="Line", help="None: a file is one request (default Line)")
-    add("--batch-strategy", choices=["MultiRecord", "SingleRecord"], help="default: ask the server")
+    add("--batch-strategy", choices=list(contract.STRATEGIES), help="default: ask the server")
     add("--assemble-with", choices=["None", "Line"], default="None", help="Line: end each answer's last line")
     add(
         "--join-source",
@@ -48,7 +49,7 @@ def add_command(commands: Any) -> None:
     )
     add(
         "--max-payload-in-mb",
-        type=_number(0, 100),
+        type=_number(0, contract.MAX_PAYLOAD_MB),
         metavar="N",
         help="largest request; 0: whole files, chunked (default: ask the server, else 6)",
     )
@@ -61,12 +62,18 @@ def add_command(commands: Any) -> None:
     )
     add(
         "--invocations-timeout",
-        type=_number(1, 3600),
-        default=600,
+        type=_number(1, contract.MAX_INVOCATION_TIMEOUT),
+        default=contract.INVOCATION_TIMEOUT,
         metavar="SECONDS",
-        help="for one request (default 600)",
+        help=f"for one request (default {contract.INVOCATION_TIMEOUT})",
     )
-    add("--max-retries", type=_number(0, 3), default=3, metavar="N", help="more tries of a request (default 3)")
+    add(
+        "--max-retries",
+        type=_number(0, contract.MAX_RETRIES),
+        default=contract.MAX_RETRIES,
+        metavar="N",
+        help=f"more tries of a request (default {contract.MAX_RETRIES})",
+    )
     add(
         "--start-timeout",
         type=_number(1, 3600),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from fasttrees._sagemaker.contract import CSV, INVOCATIONS
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.results import OneRow
 
@@ -53,7 +54,7 @@ def measure_one_row(url: str, rows: Sequence[bytes], seconds: float, at_least: i
     """
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 80
-    head = f"POST {where.path}/invocations HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\nContent-Length: "
+    head = f"POST {where.path}{INVOCATIONS} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {CSV}\r\nContent-Length: "
     requests = [head.encode() + b"%d\r\n\r\n" % len(row) + row for row in rows]
     times: list[float] = []
     with socket.create_connection((host, port), TIMEOUT) as connection:

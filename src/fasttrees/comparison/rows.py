@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fasttrees._sagemaker.contract import MEGABYTE
 from fasttrees.comparison.errors import ComparisonError
 
 __all__ = ["LARGE_MB", "Bodies", "make_bodies"]
 
-MEGABYTE = 1 << 20
 PAYLOAD_MB = 6  # what Batch Transform puts into a request, if nothing else is said
 LARGE_MB = 100  # the most that it can be told to
 MAX_ROW_BYTES = 64 * MEGABYTE  # of the user's rows: more would only take longer

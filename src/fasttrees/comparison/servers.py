@@ -29,6 +29,7 @@ from fasttrees._sagemaker.batch_transform import (
     free_port,
     stop_command,
 )
+from fasttrees._sagemaker.contract import BIND_TO_PORT, MODEL_DIRECTORY, MODEL_SERVER_WORKERS
 from fasttrees.comparison.environment import make_environment, versions_of
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.processes import Tree, running_on
@@ -42,7 +43,6 @@ START_LIMIT = 300.0  # seconds
 POLL = 0.002
 STOP_LIMIT = 10.0  # seconds that remaining processes of a server have to end
 MOST_SHARES = "262144"  # of the CPUs that a control group can have
-MODEL_FOLDER = "/opt/ml/model"
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class FolderServer:
         """Run it."""
         variables = {
             "MODEL_PATH": str(self._model),
-            "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
+            MODEL_SERVER_WORKERS: str(workers),
             "PATH": f"{self._programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
         with run_process(["sh", str(self._folder / "serve")], variables, cpus) as running:
@@ -158,8 +158,8 @@ class ImageServer:
         """Run it."""
         name, port = f"fasttrees-compare-{secrets.token_hex(6)}", free_port()
         variables = {
-            "MODEL_PATH": f"{MODEL_FOLDER}/{self._model.name}",
-            "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
+            "MODEL_PATH": f"{MODEL_DIRECTORY}/{self._model.name}",
+            MODEL_SERVER_WORKERS: str(workers),
         }
         command = container_command(self._image, name, str(self._model), self._network, port, variables)
         command[2:2] = ["--cpuset-cpus", ",".join(map(str, sorted(cpus)))]
@@ -203,7 +203,7 @@ def run_process(command: list[str], variables: Mapping[str, str], cpus: set[int]
     known = {variable.name for variable, _ in VARIABLES}
     environment = {key: value for key, value in os.environ.items() if key not in known}
     port = free_port()
-    environment |= {"SAGEMAKER_BIND_TO_PORT": str(port), **variables}
+    environment |= {BIND_TO_PORT: str(port), **variables}
     with _started(command, environment, cpus, port, None, subprocess.Popen.terminate) as running:
         yield running
 

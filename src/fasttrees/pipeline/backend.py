@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from fasttrees._sagemaker.contract import CSV
 from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
@@ -50,7 +51,7 @@ class TrainingJob:
     hyperparameters: Mapping[str, str]
     channels: Mapping[str, str]
     output_prefix: str
-    content_type: str = "text/csv"
+    content_type: str = CSV
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
+from fasttrees._sagemaker.contract import FAILURE_FILE
 from fasttrees.errors import FastTreesError
 
 USAGE = "usage: serve; all settings come from environment variables"
-FAILURE = "/opt/ml/output/failure"  # what SageMaker shows as the reason of a failed training job
 NO_TRAINING = "this image serves LightGBM models; it does not train: use a training image, such as one with lightgbm"
 
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
             return fail(str(error))
     if arguments == ["train"]:
         try:
-            with open(FAILURE, "w", encoding="utf-8") as file:
+            with open(FAILURE_FILE, "w", encoding="utf-8") as file:
                 file.write(NO_TRAINING)
         except OSError:
             pass  # not started by SageMaker

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from fasttrees._sagemaker.contract import CSV, JSON, JSON_LINES
 from fasttrees._textio.format import format_records
 from fasttrees.serving.batches import Batch, Header
 from fasttrees.serving.predictions import DEFAULT_KEY
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from fasttrees.serving.predictions import Selection
 
 __all__ = ["Answers", "Encoder"]
-
-CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from fasttrees._runtime.heap import release_memory
+from fasttrees._sagemaker.contract import EXECUTION_PARAMETERS, INVOCATIONS, JSON, MODELS_DIRECTORY, PING
 from fasttrees.serving.errors import RequestError
 from fasttrees.serving.log import Log
 from fasttrees.serving.message import Disconnected, Request, Response
 from fasttrees.serving.metrics import Metrics
-from fasttrees.serving.models import MODELS_DIRECTORY, Models, ServedModel
+from fasttrees.serving.models import Models, ServedModel
 from fasttrees.serving.scoring import Scoring
 from fasttrees.serving.settings import Settings
 
 __all__ = ["App"]
 
-JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 MAX_JSON = 1 << 16  # bytes of a request that says which model to load
 MAX_ID = 128
-QUIET = ("/ping", "/models", "/metrics", "/execution-parameters")  # asked again and again; logged below info
+QUIET = (PING, "/models", "/metrics", EXECUTION_PARAMETERS)  # asked again and again; logged below info
 UNLOAD_SECONDS = 60  # how long the requests that a model still answers may hold it
 
 
@@ -69,7 +69,7 @@ class App:
         try:
             route, name = self._route(request)
             exchange.route = route
-            if route in ("/invocations", "/models/{}/invoke"):
+            if route in (INVOCATIONS, "/models/{}/invoke"):
                 self._check_size(request)
                 scoring = exchange.begin(self._find(name), self._settings)
                 body = request.peek()
@@ -92,7 +92,7 @@ class App:
         try:
             route, name = self._route(request)
             exchange.route = route
-            if route in ("/invocations", "/models/{}/invoke"):
+            if route in (INVOCATIONS, "/models/{}/invoke"):
                 served = self._find(name)
                 served.n_users += 1
                 await self._score(served, request, exchange)
@@ -126,9 +126,9 @@ class App:
     def _route(self, request: Request) -> tuple[str, str]:
         """Find what is asked for: a route, and the name of a model."""
         path, method = request.path, "GET" if request.method == "HEAD" else request.method
-        if path == "/invocations":
+        if path == INVOCATIONS:
             return _only(request, method, "POST", path), ""
-        if path in ("/ping", "/execution-parameters", "/metrics"):
+        if path in (PING, EXECUTION_PARAMETERS, "/metrics"):
             return _only(request, method, "GET", path), ""
         if self._served is None and path == "/models":
             return ("/models", "") if method == "GET" else (_only(request, method, "POST", "POST /models"), "")
@@ -151,9 +151,9 @@ class App:
         return self._models.get(name)
 
     def _answer_simply(self, route: str, name: str, request: Request) -> Response:
-        if route == "/ping":  # the model was loaded before the port was opened
+        if route == PING:  # the model was loaded before the port was opened
             return Response(200)
-        if route == "/execution-parameters":
+        if route == EXECUTION_PARAMETERS:
             return _json_response(self._settings.execution_parameters())
         if route == "/metrics":
             n_models = len(self._models) if self._served is None else 1

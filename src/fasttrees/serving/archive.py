@@ -1,4 +1,4 @@
-"""Takes the model out of a ``.tar.gz``, the form in which SageMaker's training stores one."""
+"""Extract the model from a ``.tar.gz``, the form in which SageMaker's training stores one."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from fasttrees.serving.source import MODEL_START_SIZE, choose_model, is_hidden, 
 __all__ = ["ARCHIVE_ENDINGS", "extract_model"]
 
 ARCHIVE_ENDINGS = (".tar.gz", ".tgz")
-MAX_SIZE = 8 << 30  # of all files together: far above any model, far below what a disk full of zeros would take
+MAX_SIZE = 8 << 30  # bytes of all files: far above any model, far below an archive of zeros that fills a disk
 MAX_FILES = 1000
 
 
 def extract_model(source: BinaryIO, target: BinaryIO, progress: Callable[[], None]) -> None:
-    """Copy the model of an archive; nothing is ever written under a name that the archive gives.
+    """Copy the model of an archive into a file; names in the archive are never used as paths.
 
     Parameters
     ----------
     source : binary file
         The archive, seekable.
-    target : binary file
     progress : callable
-        Called now and then.
+        Called after each file and each block.
 
     Raises
     ------
     ValueError
-        If it is no such archive, is too large, or holds no model or several.
+        If it is not such an archive, is too large, or holds no model or several.
     """
     source.seek(0)
     try:

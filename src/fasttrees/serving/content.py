@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 
+from fasttrees._sagemaker.contract import CSV, JSON, JSON_LINES, LIBSVM, NPY, X_JSON_LINES, X_LIBSVM
 from fasttrees._textio.csv import RowParser
-from fasttrees.serving.answers import CSV, JSON, JSON_LINES
 from fasttrees.serving.batches import Decoder, Options
 from fasttrees.serving.csv_rows import CsvDecoder, HeaderReader
 from fasttrees.serving.errors import RequestError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoders", "Options", "negotiate", "output_type"]
 
-LIBSVM, NPY = "text/libsvm", "application/x-npy"
 INPUT_TYPES = (CSV, JSON, JSON_LINES, LIBSVM, NPY)
 OUTPUT_TYPES = (CSV, JSON, JSON_LINES)
 ALIASES = {
@@ -26,10 +25,10 @@ ALIASES = {
     "json": JSON,
     "jsonlines": JSON_LINES,
     "application/jsonl": JSON_LINES,
-    "application/x-jsonlines": JSON_LINES,
+    X_JSON_LINES: JSON_LINES,
     "application/x-ndjson": JSON_LINES,
     "libsvm": LIBSVM,
-    "text/x-libsvm": LIBSVM,
+    X_LIBSVM: LIBSVM,
 }
 PARAMETERS = {
     CSV: {"charset", "label_size", "header"},

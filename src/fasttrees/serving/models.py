@@ -18,9 +18,8 @@ from fasttrees.serving.predictions import Selection
 from fasttrees.serving.settings import Settings
 from fasttrees.serving.source import find_model
 
-__all__ = ["MODELS_DIRECTORY", "Models", "ServedModel", "load_model"]
+__all__ = ["Models", "ServedModel", "load_model"]
 
-MODELS_DIRECTORY = "/opt/ml/models"  # where the service puts the models of a multi-model endpoint
 PAGE = 500  # models in one answer
 MEMORY_FACTOR = 3  # loading takes the text and the model at once, and plans are made from it
 

@@ -1,7 +1,7 @@
-"""Fetches the model of a server from S3.
+"""Fetch the model of a server from S3.
 
-S3 is asked by a process of its own, :mod:`fasttrees.serving.fetch`, which ends before serving begins: boto3 alone
-needs more memory than a whole server.
+A process of its own, :mod:`fasttrees.serving.fetch`, does it and ends before serving begins: boto3 alone needs more
+memory than a whole server.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FetchedModel", "fetch_model", "open_unnamed"]
 
-# The child sees the modules that this process sees, wherever they are, and its own request.
+# The child finds modules where this process finds them; its argument is the request.
 CHILD = "import sys; sys.path[:] = sys.argv[2:]; from fasttrees.serving.fetch import main; main(sys.argv[1])"
-DIRECTORIES = ("/tmp", "/var/tmp")  # for files without a name, after TMPDIR
+DIRECTORIES = ("/tmp", "/var/tmp")  # for unnamed files, after TMPDIR
 SWITCHES = {"isolated": "-I", "no_site": "-S", "dont_write_bytecode": "-B"}
 
 
@@ -32,7 +32,7 @@ SWITCHES = {"isolated": "-I", "no_site": "-S", "dont_write_bytecode": "-B"}
 class FetchedModel:
     """A model file fetched from S3, and what identifies it.
 
-    It has no name in any file system: it is gone when it is closed, and nobody else can change it.
+    The file has no name: it disappears when it is closed, and no other process can change it.
 
     Attributes
     ----------
@@ -44,12 +44,12 @@ class FetchedModel:
         Bytes of the object.
     etag : str
     version_id : str or None
-        None if the bucket keeps no versions.
+        None in a bucket without versions.
     sha256 : str
         Of the object, in hexadecimal digits.
     verified : list of str
-        What the object's content was compared with: ``MODEL_SHA256``, a checksum that S3 keeps, or ``MD5`` (an ETag
-        that is one). Its size always is.
+        What the object's content was compared with besides its size: ``MODEL_SHA256``, a checksum that S3 stores, or
+        ``MD5`` (an ETag that is one).
     seconds : float
     """
 
@@ -64,15 +64,15 @@ class FetchedModel:
 
     @property
     def path(self) -> str:
-        """A path to open the file by, until it is closed."""
+        """A path that opens the file until it is closed."""
         return f"/proc/self/fd/{self.descriptor}"
 
     def facts(self) -> dict[str, object]:
-        """Collect what a log line must say so that one can tell later which model has been served."""
+        """Return what a log line needs so that the model that was served can be identified later."""
         return {name: value for name, value in vars(self).items() if name != "descriptor" and value is not None}
 
     def close(self) -> None:
-        """Give the file's space back."""
+        """Close the file, which frees its space."""
         os.close(self.descriptor)
 
     def __enter__(self) -> FetchedModel:
@@ -102,8 +102,8 @@ def fetch_model(
     ----------
     bucket : str
     key : str
-        Key of a model file; of a folder with a ``model.txt``, if it ends with ``/``; or of a ``.tar.gz``, from which
-        the model is taken as from a directory.
+        Key of a model file, of a folder with a ``model.txt`` (ends with ``/``), or of a ``.tar.gz``, in which the
+        model is found as in a directory.
     sha256 : str or None, default None
         Hexadecimal SHA-256 that the object must have.
     version_id : str or None, default None
@@ -111,27 +111,27 @@ def fetch_model(
     expected_bucket_owner : str or None, default None
         Account that must own the bucket.
     region : str or None, default None
-        Region of the bucket; None: what boto3's own settings say, else S3 is asked.
+        Region of the bucket; None: that of boto3's own settings, else the one that S3's answer names.
     timeout : float, default 300
-        Seconds that all of it may take.
+        Seconds for everything.
     stall_timeout : float, default 20
-        Seconds that may pass without any byte arriving.
+        Seconds without any byte arriving.
     attempts : int, default 8
-        How often each request is made where S3 is busy or the network fails, with growing pauses between them.
+        How often each request is sent if S3 is busy or the network fails, with growing pauses.
     part_size : int, default 8 MiB
-        Bytes of a part; larger objects come in parts, several at a time.
+        Bytes; larger objects come in several parts at a time.
     debug : bool, default False
         Write the traceback of an error to standard error.
 
     Returns
     -------
     FetchedModel
-        To be closed once it is loaded.
+        To be closed once the model is loaded.
 
     Raises
     ------
     ModelSourceError
-        If it cannot be had, with the cause and what may help.
+        If it cannot be fetched, with the cause and the remedy.
     """
     begin = time.monotonic()
     if key.endswith("/"):
@@ -162,7 +162,7 @@ def fetch_model(
 
 
 def _run_child(request: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """Run the child and return its reply, or one that says why there is none."""
+    """Run the child and return its reply, or an error that says why there is none."""
     switches = [switch for name, switch in SWITCHES.items() if getattr(sys.flags, name)]
     if sys.flags.optimize:
         switches.append("-" + "O" * sys.flags.optimize)
@@ -191,13 +191,7 @@ def _run_child(request: dict[str, Any], timeout: float) -> dict[str, Any]:
 
 
 def open_unnamed() -> int:
-    """Open a new file without a name, on a disk if one can be written to, else in memory.
-
-    Returns
-    -------
-    int
-        Its descriptor, for reading and writing.
-    """
+    """Open a new unnamed file, on a disk if one is writable, else in memory; return its descriptor."""
     for directory in (os.environ.get("TMPDIR"), *DIRECTORIES):
         if directory:
             path = os.path.join(directory, f".fasttrees-{os.urandom(8).hex()}")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fasttrees
 from fasttrees._runtime.heap import keep_blocks
-from fasttrees.serving.answers import CSV
+from fasttrees._sagemaker.contract import CSV
 from fasttrees.serving.app import App
 from fasttrees.serving.connection import Connections
 from fasttrees.serving.content import output_type

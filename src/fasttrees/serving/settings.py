@@ -7,13 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fasttrees._runtime.threads import available_cpus
+from fasttrees._sagemaker import contract
 from fasttrees.serving.errors import SettingsError
 
-__all__ = ["IGNORED", "MEGABYTE", "VARIABLES", "Settings", "Variable"]
-
-MEGABYTE = 1 << 20
-MAX_PAYLOAD_MB = 100  # what Batch Transform allows: the largest body, and the sum of all that are on their way
-BATCH_PAYLOAD_MB = 6  # Batch Transform's own default
+__all__ = ["IGNORED", "VARIABLES", "Settings", "Variable"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def _sha256(text: str) -> str:
 
 def _strategy(text: str) -> str:
     # The service's variable has MULTI_RECORD, its API MultiRecord.
-    strategy = {"multirecord": "MULTI_RECORD", "singlerecord": "SINGLE_RECORD"}.get(text.replace("_", "").lower())
+    strategy = {name.lower(): word for name, word in contract.STRATEGIES.items()}.get(text.replace("_", "").lower())
     if strategy is None:
         raise ValueError("MULTI_RECORD or SINGLE_RECORD")
     return strategy
@@ -123,7 +120,7 @@ class Settings:
     )
     model_path: str = _from(
         "MODEL_PATH",
-        default="/opt/ml/model",
+        default=contract.MODEL_DIRECTORY,
         meaning="Model file, or directory that holds one, if no bucket is named",
     )
     region: str | None = _from(
@@ -140,7 +137,7 @@ class Settings:
         none_default="answer scores",
     )
     inference_output: str | None = _from(
-        "SAGEMAKER_INFERENCE_OUTPUT",
+        contract.INFERENCE_OUTPUT,
         meaning="What to answer, a list with commas: docs/reference/content-types.md",
         none_default="scores",
     )
@@ -167,40 +164,40 @@ class Settings:
         default=0,
         meaning="Index of the first feature in LibSVM bodies: 0 or 1",
     )
-    port: int = _from("SAGEMAKER_BIND_TO_PORT", read=_number(1, 65535), default=8080, meaning="Port to listen on")
+    port: int = _from(contract.BIND_TO_PORT, read=_number(1, 65535), default=contract.PORT, meaning="Port to listen on")
     multi_model: bool = _from(
-        "SAGEMAKER_MULTI_MODEL",
+        contract.MULTI_MODEL,
         read=_flag,
         default=False,
         meaning="Serve many models, loaded and unloaded by requests (multi-model endpoint)",
     )
-    batch: bool = _from("SAGEMAKER_BATCH", read=_flag, default=False, meaning="Set by Batch Transform; logged only")
+    batch: bool = _from(contract.BATCH, read=_flag, default=False, meaning="Set by Batch Transform; logged only")
     batch_strategy: str = _from(
-        "SAGEMAKER_BATCH_STRATEGY",
+        contract.BATCH_STRATEGY,
         read=_strategy,
-        default="MULTI_RECORD",
+        default=contract.STRATEGIES[contract.DEFAULT_STRATEGY],
         meaning="Told again by `/execution-parameters`",
     )
     given_payload_mb: int | None = _from(
-        "SAGEMAKER_MAX_PAYLOAD_IN_MB",
-        read=_number(0, MAX_PAYLOAD_MB),
+        contract.MAX_PAYLOAD_IN_MB,
+        read=_number(0, contract.MAX_PAYLOAD_MB),
         meaning="Largest body, in units of 2^20 bytes; 0: no limit",
         none_default="`MAX_CONTENT_LENGTH`",
     )
     given_content_length: int = _from(
         "MAX_CONTENT_LENGTH",
         read=_number(1, 1 << 40),
-        default=MAX_PAYLOAD_MB * MEGABYTE,
+        default=contract.MAX_PAYLOAD_MB * contract.MEGABYTE,
         meaning="Largest body in bytes, if `SAGEMAKER_MAX_PAYLOAD_IN_MB` is not set",
     )
     given_concurrency: int = _from(
-        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
+        contract.MAX_CONCURRENT_TRANSFORMS,
         read=_number(0, 1 << 16),
         default=0,
         meaning="Told again by `/execution-parameters`; 0: as many as there are threads that score",
     )
     given_workers: int | None = _from(
-        "SAGEMAKER_MODEL_SERVER_WORKERS",
+        contract.MODEL_SERVER_WORKERS,
         read=_number(1, 1024),
         meaning="Number of threads that score; there is one process and one copy of the model",
         none_default="the CPUs that the control group grants",
@@ -264,16 +261,16 @@ class Settings:
         """Bytes that a body may have; None: any number."""
         if self.given_payload_mb is None:
             return self.given_content_length
-        return self.given_payload_mb * MEGABYTE or None
+        return self.given_payload_mb * contract.MEGABYTE or None
 
     def execution_parameters(self) -> dict[str, int | str]:
         """Answer ``/execution-parameters``: all CPUs busy, all bodies on their way within what the service allows."""
         concurrency, payload = self.given_concurrency, self.given_payload_mb
         if not concurrency:
-            concurrency = max(1, min(self.workers, MAX_PAYLOAD_MB // (payload or 1)))
+            concurrency = max(1, min(self.workers, contract.MAX_PAYLOAD_MB // (payload or 1)))
         if payload is None:
-            most = max(1, self.given_content_length // MEGABYTE)
-            payload = max(1, min(BATCH_PAYLOAD_MB, MAX_PAYLOAD_MB // concurrency, most))
+            most = max(1, self.given_content_length // contract.MEGABYTE)
+            payload = max(1, min(contract.DEFAULT_PAYLOAD_MB, contract.MAX_PAYLOAD_MB // concurrency, most))
         return {
             "MaxConcurrentTransforms": concurrency,
             "BatchStrategy": self.batch_strategy,

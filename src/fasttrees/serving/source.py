@@ -1,4 +1,4 @@
-"""Where the model of a server comes from: a file, or a directory that holds one; for S3 see :mod:`.s3`."""
+"""Find the model of a server: a file, or a directory that holds one; for S3 see :mod:`.s3`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODEL_START_SIZE", "check_sha256", "choose_model", "find_model", "is_hidden", "is_model_start"]
 
-MODEL_NAMES = ("model.txt", "model.ft")  # the first that there is
+MODEL_NAMES = ("model.txt", "model.ft")  # the first that exists wins
 TEXT_START = b"tree"  # the first bytes of every model that LightGBM writes
 MODEL_START_SIZE = len(MAGIC)
 BOTH_WAYS = "put one LightGBM model there (ModelDataUrl), or set MODEL_S3_BUCKET and MODEL_S3_KEY"
@@ -23,13 +23,13 @@ def find_model(path: str) -> str:
     """Find the model in a directory, which is only read.
 
     Model files are those that begin with ``tree``, as all text models of LightGBM do, and compact files of fasttrees;
-    names that begin with a dot are passed over. Those with the fewest folders around them count: ``model.txt`` among
-    them, else ``model.ft``, else the only one.
+    hidden files are ignored. Of those in the fewest folders, ``model.txt`` is chosen, else ``model.ft``, else the only
+    one.
 
     Parameters
     ----------
     path : str
-        The directory; if it is a file, that one is the model.
+        The directory, or the model file itself.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def find_model(path: str) -> str:
     Raises
     ------
     ModelSourceError
-        If there is no model, or no way to tell which of several is meant.
+        If there is no model, or no rule chooses one of several.
     """
     if os.path.isfile(path):
         return path
@@ -56,7 +56,7 @@ def find_model(path: str) -> str:
 
 
 def _files_below(path: str) -> list[str]:
-    """List the files in a directory and its folders by their relative paths, without hidden ones."""
+    """Return the relative paths of all files below a directory, without hidden ones."""
     files = []
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not is_hidden(name)]
@@ -65,7 +65,7 @@ def _files_below(path: str) -> list[str]:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell files of the system that packed a folder from the user's own."""
+    """Return whether a file or folder is not the user's own but of the system that packed it."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -77,7 +77,7 @@ def _starts_like_model(path: str) -> bool:
 
 
 def is_model_start(start: bytes) -> bool:
-    """Tell a model file by its first MODEL_START_SIZE bytes."""
+    """Return whether a file that begins with these MODEL_START_SIZE bytes is a model."""
     return start.startswith((TEXT_START, MAGIC))
 
 
@@ -89,12 +89,12 @@ def choose_model(models: list[str], files: list[str]) -> str:
     models : list of str
         Relative paths of the model files.
     files : list of str
-        Relative paths of all files, to name them where no model is found.
+        Relative paths of all files, for the message if no model is found.
 
     Raises
     ------
     ValueError
-        If there is none, or no way to tell which of several is meant.
+        If there is none, or no rule chooses one of several.
     """
     if not models:
         found = f"no file that begins as one among {_listed(files)}" if files else "no file there"
@@ -115,12 +115,12 @@ def _listed(names: list[str], most: int = 8) -> str:
 
 
 def check_sha256(path: str, expected: str) -> None:
-    """Compare a model file with the SHA-256 that it must have, in hexadecimal digits.
+    """Compare a model file with its expected SHA-256 in hexadecimal digits.
 
     Raises
     ------
     ModelSourceError
-        If it has another one, or cannot be read.
+        If it differs, or the file cannot be read.
     """
     digest = _new_sha256()
     try:
@@ -134,7 +134,7 @@ def check_sha256(path: str, expected: str) -> None:
 
 
 def _new_sha256() -> Any:
-    # Python's own, for hashlib brings OpenSSL along: megabytes for one digest.
+    # Python's own: hashlib would load OpenSSL, megabytes for one digest.
     for name in ("_sha2", "_sha256"):  # since Python 3.12, and before
         try:
             return __import__(name).sha256()

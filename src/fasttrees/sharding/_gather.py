@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fasttrees._runtime.atomic_file import open_output
+from fasttrees._runtime.digest import sha256_of
 from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Part
 from fasttrees.sharding._shard import read_manifest
-from fasttrees.sharding._stores import Store, open_store, sha256_of
+from fasttrees.sharding._stores import Store, open_store
 
 __all__ = ["Gathered", "gather"]
 

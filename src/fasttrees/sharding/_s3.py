@@ -1,4 +1,4 @@
-"""A prefix in a bucket of S3, by what the pipeline has for its own bucket: encrypted, checked, owner expected."""
+"""A prefix in a bucket of S3: encrypted, checked, and owned by the account."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fasttrees.pipeline.aws import objects, uploads
-from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.bucket import Bucket
-from fasttrees.pipeline.aws.errors import explaining
-from fasttrees.pipeline.backend import Upload
-from fasttrees.pipeline.config import AwsSettings, Config
-from fasttrees.pipeline.progress import Silent
+from fasttrees._aws import objects, uploads
+from fasttrees._aws.account import Account
+from fasttrees._aws.bucket import S3Bucket
+from fasttrees._aws.client import S3Settings
+from fasttrees._aws.errors import Explainer
+from fasttrees._runtime.progress import Silent
+from fasttrees.sharding._errors import ShardError
 
 __all__ = ["S3Prefix"]
 
+EXPLAINER = Explainer(
+    ShardError,
+    credentials="log in again (`aws sso login`, `aws configure`), or set AWS_* variables",
+    again="run the command again: what is done is kept",
+    disk_full="set TMPDIR to a directory with more",
+)
+
 
 class S3Prefix:
-    """Objects below a prefix; profile and region are those that boto3 finds.
+    """Objects below a prefix; boto3's own settings give the profile and the region.
 
     Parameters
     ----------
     bucket : str
-        A bucket of the account, which is never changed; what is put is encrypted as it encrypts by default.
+        A bucket of the account, which is never changed; new objects are encrypted as it does by default.
     prefix : str
         Without a slash at its end; empty: the whole bucket.
     """
@@ -32,47 +39,43 @@ class S3Prefix:
     n_puts = 4
 
     def __init__(self, bucket: str, prefix: str) -> None:
-        config = Config(aws=AwsSettings(bucket=bucket))
-        self._bucket = Bucket(Account(config.aws), config)
+        self._bucket = S3Bucket(Account(S3Settings(user_agent="fasttrees-sharding"), EXPLAINER), bucket)
         self._prefix = f"{prefix}/" if prefix else ""
         self.place = f"{self._bucket.uri}/{prefix}".rstrip("/")
 
     def names(self, prefix: str = "") -> set[str]:
-        """List the objects below a prefix of this prefix."""
+        """Return the names of the objects below a prefix of this prefix."""
         whole = self._prefix + prefix
         return {key.removeprefix(whole) for key in objects.find(self._bucket, whole) if key != whole}
 
     def times(self, prefix: str = "") -> dict[str, float]:
-        """Tell when the objects below a prefix of this prefix were put, by the clock of S3."""
+        """Return when the objects below a prefix of this prefix were put, by S3's clock."""
         whole = self._prefix + prefix
-        pages = self._bucket.client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=whole)
-        with explaining(f"{self.place}/{prefix}", "transform"):
-            items = [item for page in pages for item in page.get("Contents", [])]
-        return {item["Key"].removeprefix(whole): item["LastModified"].timestamp() for item in items}
+        return {key.removeprefix(whole): time for key, time in objects.find_times(self._bucket, whole).items()}
 
     def has(self, name: str) -> bool:
-        """Tell whether there is an object."""
+        """Return whether an object exists."""
         return self._prefix + name in objects.find(self._bucket, self._prefix + name)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Make a folder where this machine keeps temporary files."""
+        """Make a temporary folder on this machine."""
         with tempfile.TemporaryDirectory(prefix="fasttrees-") as path:
             yield Path(path)
 
     def put(self, path: Path, name: str, sha256: str) -> bool:
-        """Send a file, if the object has not its bytes already."""
-        sent = uploads.send(self._bucket, [Upload(path, self._prefix + name)], Silent())
+        """Send a file and delete it; return whether the object did not have its bytes before."""
+        n_sent = uploads.send(self._bucket, [(path, self._prefix + name)], Silent())
         path.unlink()
-        return bool(sent)
+        return n_sent > 0
 
     def fetch(self, name: str, scratch: Path) -> Path:
-        """Get an object."""
+        """Get an object as a file in `scratch`."""
         path = scratch / name.replace("/", "_")
         objects.fetch(self._bucket, self._prefix + name, path, Silent())
         return path
 
     def remove(self, name: str) -> None:
-        """Delete an object; in a bucket with versions, it gets a mark of deletion."""
-        with explaining(f"{self.place}/{name}", "cleanup"):
+        """Delete an object; in a bucket with versions, it gets a delete marker."""
+        with self._bucket.explaining(f"{self.place}/{name}", "cleanup"):
             self._bucket.client.delete_object(Bucket=self._bucket.name, Key=self._prefix + name)

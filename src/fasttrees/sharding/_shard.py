@@ -11,12 +11,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fasttrees._runtime.digest import sha256_of
 from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Options, Part, Source
 from fasttrees.sharding._parts import Written, find_ends, write_parts
-from fasttrees.sharding._stores import Store, open_store, sha256_of
+from fasttrees.sharding._stores import Store, open_store
 from fasttrees.sharding._tables import open_table
 
 __all__ = ["Sharded", "read_manifest", "shard"]

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from fasttrees._sagemaker.contract import ROOT
 from fasttrees.training.program import run_training
 
 
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="fasttrees.training", description="Train a LightGBM model for SageMaker.")
-    parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="folder of the contract (default /opt/ml)")
+    parser.add_argument("--root", type=Path, default=Path(ROOT), help=f"folder of the contract (default {ROOT})")
     parser.add_argument("command", choices=["train", "serve"])
     arguments = parser.parse_args()
     if arguments.command == "serve":

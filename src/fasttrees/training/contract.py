@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fasttrees._sagemaker.contract import CSV, FAILURE_LENGTH
 from fasttrees.training.errors import TrainingError
 
 __all__ = ["KNOWN", "Contract", "Schema", "read_schema"]
@@ -70,8 +71,8 @@ class Contract:
             mode = facts.get("TrainingInputMode", "File")
             if mode == "Pipe":
                 raise TrainingError(f"channel {name}: TrainingInputMode: expected File or FastFile, got {mode!r}")
-            media = facts.get("ContentType") or "text/csv"
-            if name != "schema" and media.split(";")[0].strip() not in ("text/csv", "csv"):
+            media = facts.get("ContentType") or CSV
+            if name != "schema" and media.split(";")[0].strip() not in (CSV, "csv"):
                 raise TrainingError(f"channel {name}: ContentType: expected text/csv, got {media!r}")
             if facts.get("RecordWrapperType", "None") != "None":
                 raise TrainingError(
@@ -89,7 +90,7 @@ class Contract:
         """Leave the reason of a failure for the service; its first 1024 characters become FailureReason."""
         with suppress(OSError):  # it goes to the log, too
             self._output.mkdir(parents=True, exist_ok=True)
-            (self._output / "failure").write_text(message[:1024], encoding="utf-8")
+            (self._output / "failure").write_text(message[:FAILURE_LENGTH], encoding="utf-8")
 
 
 @dataclass(frozen=True)

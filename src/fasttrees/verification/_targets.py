@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import fasttrees
+from fasttrees._sagemaker.contract import CSV, INFERENCE_OUTPUT
 from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
 from fasttrees.verification._rows import Array, RowFormat, is_plain_csv, read_numbers, read_rows
@@ -143,7 +144,7 @@ def answers(
         os.symlink(os.path.abspath(rows_path), rows)
     else:
         _write_csv(rows, read_rows(rows_path, model, form, lambda text: None))
-    job = Job(accept="text/csv", assemble_lines=True)
+    job = Job(accept=CSV, assemble_lines=True)
     objects = find_objects(rows, folder)
     with _started(target, model_path, job, raw_score) as server:
         try:
@@ -175,7 +176,7 @@ def open_booster(path: str) -> Any:
 def _started(target: Target, model_path: str, job: Any, raw_score: bool) -> AbstractContextManager[Any]:
     from fasttrees._sagemaker.batch_transform import container, local_server
 
-    variables = job.environment() | ({"SAGEMAKER_INFERENCE_OUTPUT": "raw_score"} if raw_score else {})
+    variables = job.environment() | ({INFERENCE_OUTPUT: "raw_score"} if raw_score else {})
     if target.image:
         return container(target.image, model_path, target.network, variables, lambda line: None)
     if target.server:

@@ -212,15 +212,15 @@ def test_goes_on_where_the_bucket_is(s3: FaultyS3) -> None:
 @pytest.mark.parametrize(
     ("method", "answer", "cause"),
     [
-        ("HEAD", error(503, "SlowDown"), "S3 is busy or failing, 2 attempts"),
-        ("GET", error(503, "SlowDown"), "S3 is busy or failing, 2 attempts"),
+        ("HEAD", error(503, "SlowDown"), "AWS is busy or failing, 2 attempts"),
+        ("GET", error(503, "SlowDown"), "AWS is busy or failing, 2 attempts"),
         (
             "HEAD",
             error(403, "AccessDenied"),
-            "access denied; the role needs s3:GetObject for this key, and kms:Decrypt",
+            "access denied: the right s3:GetObject is missing, or kms:Decrypt for its KMS key",
         ),
-        ("GET", error(403, "AccessDenied"), "access denied; the role needs s3:GetObject for this key, and kms:Decrypt"),
-        ("HEAD", error(400, "KMS.DisabledException"), "its KMS key cannot be used; the role needs kms:Decrypt"),
+        ("GET", error(403, "AccessDenied"), "access denied: the right s3:GetObject is missing, or kms:Decrypt for its"),
+        ("HEAD", error(400, "KMS.DisabledException"), "its KMS key cannot be used; kms:Decrypt is needed"),
         (
             "HEAD",
             error(301, "PermanentRedirect", x_amz_bucket_region="eu-west-3"),
@@ -235,8 +235,8 @@ def test_errors_of_s3(s3: FaultyS3, method: str, answer: Answer, cause: str) -> 
 
 
 def test_missing_key_and_bucket(s3: FaultyS3) -> None:
-    assert "no such key in the bucket; see MODEL_S3_KEY (S3 answered 404 NoSuchKey" in refused(key="nothing")
-    assert "no such bucket; see MODEL_S3_BUCKET (S3 answered 404 NoSuchBucket" in refused("nothing")
+    assert "no such key in the bucket; see MODEL_S3_KEY (GetObject was answered NoSuchKey" in refused(key="nothing")
+    assert "no such bucket; see MODEL_S3_BUCKET (GetObject was answered NoSuchBucket" in refused("nothing")
     assert "Invalid bucket name" in refused("no/bucket")
 
 

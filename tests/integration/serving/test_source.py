@@ -19,13 +19,13 @@ import pytest
 
 import fasttrees
 from fasttrees._aws.checksum import crc32c, crc64nvme
+from fasttrees._aws.errors import AwsError
 from fasttrees.serving import s3
 from fasttrees.serving.archive import extract_model
 from fasttrees.serving.errors import ModelSourceError
-from fasttrees.serving.fetch import Fetch, Progress
+from fasttrees.serving.fetch import EXPLAINER, Fetch, Watchdog
 from fasttrees.serving.models import load_model
 from fasttrees.serving.s3 import open_unnamed
-from fasttrees.serving.s3_errors import FetchError, explain
 from fasttrees.serving.settings import Settings
 from fasttrees.serving.source import check_sha256, find_model
 from tests.support.paths import FLIGHTS
@@ -202,7 +202,7 @@ def verify(head: dict[str, str], sha256: str | None = None) -> list[str]:
     try:
         os.write(descriptor, MODEL)
         options = {"sha256": sha256, "bucket": "", "key": "", "version_id": None, "expected_bucket_owner": None}
-        fetch = Fetch({**options, "region": None}, Progress(math.inf))  # which would end this process when it stalls
+        fetch = Fetch({**options, "region": None}, Watchdog(math.inf))  # which would end this process when it stalls
         digest, verified = fetch.verify(descriptor, head)
     finally:
         os.close(descriptor)
@@ -227,7 +227,7 @@ def test_checksums_of_s3(name: str) -> None:
     digest = CHECKSUMS[name]
     assert verify({"ETag": COMPOSITE, f"Checksum{name}": text(digest), "ChecksumType": "FULL_OBJECT"}) == [name]
     wrong = text(bytes([digest[0] ^ 1]) + digest[1:])
-    with pytest.raises(FetchError, match="what came is not what S3 stored") as caught:
+    with pytest.raises(AwsError, match="what came is not what S3 stored") as caught:
         verify({"ETag": COMPOSITE, f"Checksum{name}": wrong})
     assert str(caught.value).endswith(f"expected {name} {wrong}, got {text(digest)}")
 
@@ -253,7 +253,7 @@ def test_etag_that_is_md5() -> None:
     etag = hashlib.md5(MODEL).hexdigest()
     assert verify({"ETag": f'"{etag}"'}) == ["MD5"]
     assert verify({"ETag": f'"{etag}"', "ServerSideEncryption": "AES256"}) == ["MD5"]
-    with pytest.raises(FetchError, match="expected MD5 AAAAAAAAAAAAAAAAAAAAAA==, got"):
+    with pytest.raises(AwsError, match="expected MD5 AAAAAAAAAAAAAAAAAAAAAA==, got"):
         verify({"ETag": f'"{"0" * 32}"'})
 
 
@@ -337,6 +337,8 @@ class ResponseStreamingError(Exception):
 class AnswerError(Exception):
     """Looks like botocore's ClientError."""
 
+    operation_name = "GetObject"
+
     def __init__(self, status: int, code: str, message: str = "said so") -> None:
         self.response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
@@ -352,9 +354,9 @@ class AnswerError(Exception):
         (AnswerError(412, "412"), "was replaced while it was fetched"),
         (
             AnswerError(404, "NoSuchVersion"),
-            "no such version; see MODEL_S3_VERSION_ID (S3 answered 404 NoS",
+            "no such version; see MODEL_S3_VERSION_ID (GetObject was answered NoS",
         ),
-        (AnswerError(418, "Teapot", "short\nand  stout"), "S3 answered 418 Teapot: short and stout"),
+        (AnswerError(418, "Teapot", "short\nand  stout"), "GetObject was answered Teapot: short and stout"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
             "No space left on device; set TMPDIR to a directory with more",
@@ -365,17 +367,17 @@ class AnswerError(Exception):
     ],
 )
 def test_causes(error: Exception, cause: str) -> None:
-    assert explain(error, "sa-east-1").startswith(cause)
+    assert EXPLAINER.explain(error, "sa-east-1").startswith(cause)
 
 
-def test_progress_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("fasttrees.serving.fetch.os._exit", ended.append)
     monkeypatch.setattr("fasttrees.serving.fetch.reply", lambda **facts: ended.append(len(facts)))
-    progress = Progress(0.4)
+    watchdog = Watchdog(0.4)
     for _ in range(8):
         time.sleep(0.1)
-        progress.add(1)
-    assert (progress.received, ended) == (8, [])
+        watchdog.add(1)
+    assert (watchdog.received, ended) == (8, [])
     time.sleep(0.8)
     assert ended == [1, 1]

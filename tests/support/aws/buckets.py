@@ -1,4 +1,4 @@
-"""The account, bucket and configuration that the tests of AWS use."""
+"""The configuration and storage that the tests of AWS use."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from typing import Any
 from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.storage import AwsStorage
+from tests.support.aws.fixtures import BUCKET, REGION
 
-REGION = "sa-east-1"
-BUCKET = "flights-data"
-SECRET = "wJalrXUtnFEMI-a-secret-that-nobody-may-see"
-TOKEN = "FwoGZXIvYXdzE-a-token-that-nobody-may-see"
 LARGE = (20 << 20) + 17  # bytes: three parts
-KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 
 
 def make_config(**aws: Any) -> Config:
@@ -29,18 +24,6 @@ def make_config(**aws: Any) -> Config:
 def make_storage(**aws: Any) -> AwsStorage:
     config = make_config(**aws)
     return AwsStorage(Account(config.aws), config)
-
-
-def make_own(s3: Any, **settings: bool) -> None:
-    """A bucket of the user's own."""
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    if settings.get("encrypted"):
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}}
-        s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    else:
-        s3.delete_bucket_encryption(Bucket=BUCKET)
-    if settings.get("private"):
-        s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=BLOCKED)
 
 
 def unfinished(s3: Any) -> list[str]:

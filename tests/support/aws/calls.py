@@ -1,4 +1,4 @@
-"""What the source of a package calls, found by reading it: operations of AWS, and methods of the backend.
+"""What the source of some packages calls, found by reading it: operations of AWS, and methods of the backend.
 
 A name that two classes share counts as both of them, so what is found may be more than what is called, never less;
 but for receivers that tell: ``self``, its attributes, modules, and items of what AWS has answered.
@@ -21,9 +21,9 @@ __all__ = ["Source"]
 
 SERVICES = ["logs", "s3", "sagemaker", "sagemaker-runtime", "sts"]
 
-# What s3transfer calls where a manager is created.
+# What s3transfer calls for the functions of fasttrees._aws.transfers.
 MULTIPART = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "AbortMultipartUpload"}
-TRANSFERS = {"upload": {"PutObject", *MULTIPART}, "download": {"GetObject"}}
+TRANSFERS = {"transfers.upload": {"PutObject", *MULTIPART}, "transfers.download": {"GetObject"}}
 
 
 @cache
@@ -44,29 +44,31 @@ class Place(NamedTuple):
 
 @dataclass
 class Module:
-    """What a module imports: names of modules of its package, those that it knows at all, and other modules."""
+    """What a module imports: modules of the packages by their names in it, those that it knows at all, and others."""
 
-    named: set[str] = field(default_factory=set)
+    named: dict[str, str] = field(default_factory=dict)
     near: set[str] = field(default_factory=set)
     other: set[str] = field(default_factory=set)
+    bases: set[str] = field(default_factory=set)
 
 
 class Source:
-    """The source of a package.
+    """The source of some packages; modules are named in full, such as ``fasttrees._aws.objects``."""
 
-    Parameters
-    ----------
-    package : package
-    """
-
-    def __init__(self, package: ModuleType) -> None:
+    def __init__(self, *packages: ModuleType) -> None:
         self.modules: dict[str, Module] = {}
         self.definitions: dict[Place, ast.AST] = {}
-        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
-            tree = ast.parse(path.read_text())
-            self.modules[path.stem] = _imports(package.__name__, path.stem, tree)
-            for owner, name, node in _definitions(tree):
-                self.definitions[Place(path.stem, owner, name)] = node
+        self.bases: dict[str, set[str]] = {}
+        names = [package.__name__ for package in packages]
+        for package in packages:
+            for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+                tree, module = ast.parse(path.read_text()), f"{package.__name__}.{path.stem}"
+                self.modules[module] = _imports(names, module, tree)
+                for owner, name, node in _definitions(tree):
+                    self.definitions[Place(module, owner, name)] = node
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.ClassDef):
+                        self.bases.setdefault(node.name, set()).update(map(_name, node.bases))
 
     def operations_of(self, owner: str, name: str) -> set[str]:
         """Return all operations that a method can come to call."""
@@ -97,12 +99,12 @@ class Source:
         found = set()
         names = set()
         for use in ast.walk(node):
-            if isinstance(use, ast.Attribute) and _root(use) not in self.modules[module].other:
+            if isinstance(use, ast.Attribute) and f"{_root(use)}.{use.attr}" in TRANSFERS:
+                found |= TRANSFERS[f"{_root(use)}.{use.attr}"]
+            elif isinstance(use, ast.Attribute) and _root(use) not in self.modules[module].other:
                 names.add(use.attr)
             elif isinstance(use, ast.Constant) and isinstance(use.value, str):
                 names.add(use.value)  # of a paginator
-            elif isinstance(use, ast.Name) and use.id == "create_transfer_manager":
-                found |= {call for name in _names_after_dots(node) & TRANSFERS.keys() for call in TRANSFERS[name]}
         return found | {operations()[name] for name in names & operations().keys()}
 
     def explained(self) -> Iterator[tuple[str, str, str]]:
@@ -111,7 +113,7 @@ class Source:
             for block in ast.walk(node):
                 for item in block.items if isinstance(block, ast.With) else []:
                     call = item.context_expr
-                    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "explaining":
+                    if isinstance(call, ast.Call) and _name(call.func) == "explaining":
                         for step in self._steps(place.module, call.args[1]):
                             for operation in self.direct(place.module, block):
                                 yield operation, step, f"{place.module}.{place.name}"
@@ -135,13 +137,15 @@ class Source:
         if _root(use) == "self" and isinstance(use.value, ast.Name) and own in self.definitions:
             return [own]
         if _root(use) in self.modules[place.module].named:
-            return [other for other in self._near(place) if other == (_root(use), "", use.attr)]
+            module = self.modules[place.module].named[_root(use)]
+            return [other for other in self._near(place) if other == (module, "", use.attr)]
         if isinstance(use.value, ast.Subscript):
             return []
         if isinstance(use.value, ast.Attribute) and _root(use.value) == "self":
             kind = self._attributes(place).get(use.value.attr)
             if kind in {other.owner for other in self._near(place) if other.owner}:
-                return [other for other in self._near(place) if other[1:] == (kind, use.attr)]
+                kinds = {kind, *self.bases.get(kind, ())}
+                return [other for other in self._near(place) if other.name == use.attr and other.owner in kinds]
         return [other for other in self._near(place) if other.owner and other.name == use.attr]
 
     def _attributes(self, place: Place) -> dict[str, str]:
@@ -159,20 +163,29 @@ class Source:
         return classes
 
     def _near(self, place: Place) -> list[Place]:
+        """Return the definitions of the modules that a module imports, and of those that hold their base classes."""
         near = self.modules[place.module].near
-        return [other for other in self.definitions if other.module in near]
+        inherited = {base for name in near if name in self.modules for base in self.modules[name].bases}
+        return [other for other in self.definitions if other.module in near | inherited]
 
 
-def _imports(package: str, name: str, tree: ast.Module) -> Module:
+def _imports(packages: list[str], name: str, tree: ast.Module) -> Module:
     module = Module(near={name})
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == package:
-            module.named |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(f"{package}."):
-            module.near.add(str(node.module).rpartition(".")[2])
+        if isinstance(node, ast.ImportFrom) and node.module in packages:
+            module.named |= {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).rpartition(".")[0] in packages:
+            module.near.add(str(node.module))
         elif isinstance(node, ast.Import):
             module.other |= {alias.name for alias in node.names}
-    module.near |= module.named
+    module.near |= set(module.named.values())
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bases = {name for node in classes for base in node.bases for name in _roots(base)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name in bases:
+                    module.bases |= {str(node.module), f"{node.module}.{alias.name}"} & module.near
     return module
 
 
@@ -191,8 +204,14 @@ def _uses(node: ast.AST) -> Iterator[ast.Name | ast.Attribute]:
     yield from (use for use in ast.walk(node) if isinstance(use, (ast.Name, ast.Attribute)))
 
 
-def _names_after_dots(node: ast.AST) -> set[str]:
-    return {use.attr for use in ast.walk(node) if isinstance(use, ast.Attribute)}
+def _name(function: ast.expr) -> str:
+    """Return the name of a function or method that is called; empty if it has none."""
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _roots(node: ast.expr) -> set[str]:
+    """Return the names that a base class is imported by: its own, or its module's."""
+    return {use.id for use in ast.walk(node) if isinstance(use, ast.Name)}
 
 
 def _root(use: ast.Attribute) -> str:

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from botocore.awsrequest import AWSResponse
 from urllib3 import HTTPResponse
 
-from fasttrees.pipeline.aws.account import USER_AGENT
-
 __all__ = ["Call", "Faults", "Recorder", "answer"]
 
+USER_AGENT = "fasttrees-"  # the programs of the package add their names to it
 WRITES = ("PutObject", "CreateMultipartUpload", "CopyObject")
 
 

@@ -14,10 +14,11 @@ from fasttrees._runtime.atomic_file import open_output
 from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees._sagemaker.batch_transform.client import Answer, Client
 from fasttrees._sagemaker.batch_transform.errors import TransformError
-from fasttrees._sagemaker.batch_transform.job import LINE_TYPES, MEGABYTE, Job, Limits, media_type
+from fasttrees._sagemaker.batch_transform.job import LINE_TYPES, Job, Limits, media_type
 from fasttrees._sagemaker.batch_transform.objects import DataObject
 from fasttrees._sagemaker.batch_transform.split import MiniBatch, WholeFile, split
 from fasttrees._sagemaker.batch_transform.summary import Summary
+from fasttrees._sagemaker.contract import MEGABYTE
 
 __all__ = ["transform"]
 

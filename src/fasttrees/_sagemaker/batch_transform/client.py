@@ -24,13 +24,13 @@ from fasttrees._sagemaker.batch_transform.errors import TransformError, Unavaila
 from fasttrees._sagemaker.batch_transform.job import Job
 from fasttrees._sagemaker.batch_transform.split import MiniBatch, WholeFile
 from fasttrees._sagemaker.batch_transform.summary import Requests
+from fasttrees._sagemaker.contract import EXECUTION_PARAMETERS, INVOCATIONS, PING, PING_TIMEOUT
 
 __all__ = ["Answer", "Client"]
 
 BLOCK_SIZE = 256 << 10
 MAX_MESSAGE = 64 << 10  # bytes of an error that are read
 MAX_SHOWN = 500  # characters of it that are shown
-PING_TIMEOUT = 2.0  # seconds, as the service has it
 PING_INTERVAL = 0.05
 FIRST_PAUSE = 0.2  # seconds before the second try; each next one is twice as long
 
@@ -77,7 +77,7 @@ class Client:
         started = time.monotonic()
         while True:
             try:
-                status, text = self._get("/ping")
+                status, text = self._get(PING)
                 problem = f"status {status}: {text}" if text else f"status {status}"
             except (OSError, HTTPException) as error:
                 status, problem = 0, _reason(error)
@@ -92,13 +92,13 @@ class Client:
     def execution_parameters(self) -> str | None:
         """Return the server's answer to ``/execution-parameters``; None if it has no such route."""
         try:
-            status, text = self._get("/execution-parameters")
+            status, text = self._get(EXECUTION_PARAMETERS)
         except (OSError, HTTPException) as error:
-            raise Unavailable(f"/execution-parameters: {_reason(error)}") from error
+            raise Unavailable(f"{EXECUTION_PARAMETERS}: {_reason(error)}") from error
         if status in (404, 405):
             return None
         if status != 200:
-            raise TransformError(f"/execution-parameters: status {status}: {text}")
+            raise TransformError(f"{EXECUTION_PARAMETERS}: status {status}: {text}")
         return text
 
     def invoke(self, batch: MiniBatch, chunked: bool) -> Answer:
@@ -189,7 +189,7 @@ class Client:
         broken = None
         sock.settimeout(_left(deadline))
         try:
-            connection.request("POST", self._path + "/invocations", body, headers, encode_chunked=chunked)
+            connection.request("POST", self._path + INVOCATIONS, body, headers, encode_chunked=chunked)
         except (BrokenPipeError, ConnectionResetError) as error:
             broken = error  # the server may have answered, 413 for one, and gone
         sock.settimeout(_left(deadline))

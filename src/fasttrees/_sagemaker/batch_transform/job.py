@@ -6,19 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from fasttrees._sagemaker import contract
 from fasttrees._sagemaker.batch_transform.errors import TransformError
 
-__all__ = ["LINE_TYPES", "MAX_CONCURRENT", "MAX_PAYLOAD_MB", "MEGABYTE", "STRATEGIES", "Job", "Limits", "media_type"]
+__all__ = ["LINE_TYPES", "MAX_CONCURRENT", "Job", "Limits", "media_type"]
 
-MEGABYTE = 1 << 20
 MAX_CONCURRENT = 1 << 10  # threads; ours, for the service names no bound
-MAX_PAYLOAD_MB = 100  # the service's bound, also for the sum of all requests on their way
-
-#: Spelling of the API to that of ``/execution-parameters`` and of the environment.
-STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
 
 #: Media types with one record a line, so that lines can be counted and joined.
-LINE_TYPES = {"text/csv", "application/jsonlines", "application/x-jsonlines", "text/libsvm", "text/x-libsvm"}
+LINE_TYPES = {contract.CSV, contract.JSON_LINES, contract.X_JSON_LINES, contract.LIBSVM, contract.X_LIBSVM}
 
 
 def media_type(header: str | None) -> str:
@@ -54,7 +50,7 @@ class Job:
         InvocationsMaxRetries.
     """
 
-    content_type: str = "text/csv"
+    content_type: str = contract.CSV
     accept: str | None = None
     split_lines: bool = True
     assemble_lines: bool = False
@@ -63,30 +59,30 @@ class Job:
     batch_strategy: str | None = None
     max_payload_mb: int | None = None
     max_concurrent: int = 0
-    timeout: float = 600
-    max_retries: int = 3
+    timeout: float = contract.INVOCATION_TIMEOUT
+    max_retries: int = contract.MAX_RETRIES
 
     def __post_init__(self) -> None:
         if self.join_input and not (
-            media_type(self.content_type) == "text/csv" and self.split_lines and self.assemble_lines
+            media_type(self.content_type) == contract.CSV and self.split_lines and self.assemble_lines
         ):
             raise TransformError("a join needs text/csv that is split and assembled by line")
         total = self.max_concurrent * (self.max_payload_mb or 0)
-        if total > MAX_PAYLOAD_MB:
+        if total > contract.MAX_PAYLOAD_MB:
             raise TransformError(
-                f"the service takes at most {MAX_PAYLOAD_MB} MB at once: expected MaxConcurrentTransforms x "
-                f"MaxPayloadInMB up to {MAX_PAYLOAD_MB}, got {total}"
+                f"the service takes at most {contract.MAX_PAYLOAD_MB} MB at once: expected MaxConcurrentTransforms x "
+                f"MaxPayloadInMB up to {contract.MAX_PAYLOAD_MB}, got {total}"
             )
 
     def environment(self) -> dict[str, str]:
         """Collect the variables that the service sets in the container."""
-        variables = {"SAGEMAKER_BATCH": "true"}
+        variables = {contract.BATCH: "true"}
         if self.max_payload_mb is not None:
-            variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(self.max_payload_mb)
+            variables[contract.MAX_PAYLOAD_IN_MB] = str(self.max_payload_mb)
         if self.batch_strategy is not None:
-            variables["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.batch_strategy]
+            variables[contract.BATCH_STRATEGY] = contract.STRATEGIES[self.batch_strategy]
         if self.max_concurrent:
-            variables["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(self.max_concurrent)
+            variables[contract.MAX_CONCURRENT_TRANSFORMS] = str(self.max_concurrent)
         return variables
 
 
@@ -119,10 +115,15 @@ class Limits:
             JSON; None if the server has no such route.
         """
         told = _read_answer(answer) if answer is not None else {}
-        payload = told.get("MaxPayloadInMB", 6) if job.max_payload_mb is None else job.max_payload_mb
-        strategy = STRATEGIES[job.batch_strategy] if job.batch_strategy else told.get("BatchStrategy", "MULTI_RECORD")
-        concurrent = job.max_concurrent or told.get("MaxConcurrentTransforms", 1)
-        return cls(payload * MEGABYTE, concurrent, strategy == "SINGLE_RECORD")
+        payload = (
+            told.get("MaxPayloadInMB", contract.DEFAULT_PAYLOAD_MB)
+            if job.max_payload_mb is None
+            else job.max_payload_mb
+        )
+        default = told.get("BatchStrategy", contract.STRATEGIES[contract.DEFAULT_STRATEGY])
+        strategy = contract.STRATEGIES[job.batch_strategy] if job.batch_strategy else default
+        concurrent = job.max_concurrent or told.get("MaxConcurrentTransforms", contract.DEFAULT_CONCURRENT)
+        return cls(payload * contract.MEGABYTE, concurrent, strategy == contract.STRATEGIES["SingleRecord"])
 
 
 def _read_answer(text: str) -> dict[str, Any]:
@@ -131,15 +132,18 @@ def _read_answer(text: str) -> dict[str, Any]:
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise TransformError(f"/execution-parameters: expected a JSON object, got {text[:60]!r}")
-    for key, low, high in (("MaxConcurrentTransforms", 1, MAX_CONCURRENT), ("MaxPayloadInMB", 0, MAX_PAYLOAD_MB)):
+        raise TransformError(f"{contract.EXECUTION_PARAMETERS}: expected a JSON object, got {text[:60]!r}")
+    for key, low, high in (
+        ("MaxConcurrentTransforms", 1, MAX_CONCURRENT),
+        ("MaxPayloadInMB", 0, contract.MAX_PAYLOAD_MB),
+    ):
         if key in told and not (type(told[key]) is int and low <= told[key] <= high):
             raise _unexpected(key, f"a whole number from {low} to {high}", told[key])
-    strategies = list(STRATEGIES.values())
+    strategies = list(contract.STRATEGIES.values())
     if "BatchStrategy" in told and told["BatchStrategy"] not in strategies:
         raise _unexpected("BatchStrategy", " or ".join(strategies), told["BatchStrategy"])
     return told
 
 
 def _unexpected(key: str, form: str, value: object) -> TransformError:
-    return TransformError(f"/execution-parameters: {key}: expected {form}, got {value!r}")
+    return TransformError(f"{contract.EXECUTION_PARAMETERS}: {key}: expected {form}, got {value!r}")

@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fasttrees._sagemaker.batch_transform.errors import ServerError
+from fasttrees._sagemaker.contract import BIND_TO_PORT, MODEL_DIRECTORY, PORT, STOP_TIMEOUT
 from fasttrees.serving.settings import VARIABLES
 
 __all__ = ["Server", "container", "container_command", "free_port", "local_server", "server_command", "stop_command"]
 
-MODEL_DIRECTORY = "/opt/ml/model"
-CONTAINER_PORT = 8080
 LOG_LINES = 20  # shown when a server fails
-STOP_TIMEOUT = 30  # seconds between SIGTERM and SIGKILL, as the service has it
 
 
 class Server:
@@ -154,9 +152,9 @@ def container_command(
     if network is not None:
         command += ["--network", network]
     if network == "host":
-        variables = {"SAGEMAKER_BIND_TO_PORT": str(port), **variables}
+        variables = {BIND_TO_PORT: str(port), **variables}
     else:
-        command += ["--publish", f"127.0.0.1:{port}:{CONTAINER_PORT}"]
+        command += ["--publish", f"127.0.0.1:{port}:{PORT}"]
     if model is not None:
         target = MODEL_DIRECTORY if os.path.isdir(model) else f"{MODEL_DIRECTORY}/{os.path.basename(model)}"
         command += ["--mount", f"type=bind,source={os.path.abspath(model)},target={target},readonly"]

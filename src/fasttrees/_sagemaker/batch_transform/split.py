@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from fasttrees._sagemaker.batch_transform.errors import TransformError
-from fasttrees._sagemaker.batch_transform.job import MEGABYTE, Job, Limits
+from fasttrees._sagemaker.batch_transform.job import Job, Limits
+from fasttrees._sagemaker.contract import MEGABYTE
 
 __all__ = ["MiniBatch", "Records", "WholeFile", "open_input", "split"]
 

@@ -1,4 +1,4 @@
-"""The backend "aws": S3 and SageMaker by boto3. See docs/how-to/pipeline.md."""
+"""The backend "aws": S3 and SageMaker through boto3. See docs/how-to/pipeline.md."""
 
 from fasttrees.pipeline.aws.service import AwsBackend
 

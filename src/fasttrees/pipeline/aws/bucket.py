@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from fasttrees._aws.bucket import S3Bucket
+from fasttrees._aws.errors import code_of, ignoring_code
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import code_of, explaining
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.tags import add_tags, are_own, tag_list
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 
-__all__ = ["Bucket", "none_if"]
+__all__ = ["Bucket"]
 
 FIRST_REGION = "us-east-1"  # takes no location constraint, not even its own name: API, CreateBucket
 BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
@@ -25,60 +25,15 @@ OWNERSHIP = "BucketOwnerEnforced"
 TLS_ONLY = "DenyInsecureTransport"
 
 
-class Bucket:
-    """The bucket that the configuration names.
-
-    Parameters
-    ----------
-    account : Account
-        Owner of the bucket: every call says so, and S3 refuses it for a bucket of somebody else.
-    config : Config
-
-    Attributes
-    ----------
-    name, uri : str
-    """
+class Bucket(S3Bucket):
+    """The bucket that the configuration names."""
 
     def __init__(self, account: Account, config: Config) -> None:
-        self._account = account
+        super().__init__(account, config.aws.bucket)
         self._config = config
-        self.name = config.aws.bucket
-        self.uri = f"s3://{self.name}"
-
-    @cached_property
-    def client(self) -> Any:
-        """S3, with the owner expected in all calls that can say so, those of s3transfer too."""
-        client = self._account.client("s3")
-        owner = self._account.number
-
-        def expect_owner(params: dict[str, Any], model: Any, **_: Any) -> None:
-            if "ExpectedBucketOwner" in model.input_shape.members:
-                params["ExpectedBucketOwner"] = owner
-
-        client.meta.events.register("before-parameter-build.s3", expect_owner)
-        return client
-
-    @cached_property
-    def encryption(self) -> dict[str, Any]:
-        """Arguments that encrypt an object which is put: the key of the configuration, or the bucket's default.
-
-        Raises
-        ------
-        PipelineError
-            If the bucket encrypts nothing by default: what others put there, such as jobs, would not be encrypted.
-        """
-        with explaining(self.uri, "upload or train"):
-            default = self._default_encryption()
-        if not default:
-            raise PipelineError(f"{self.uri}: has no default encryption, so nothing is written; run upload again")
-        if key := self._config.aws.kms_key:
-            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
-        rule = default["ApplyServerSideEncryptionByDefault"]
-        key = rule.get("KMSMasterKeyID")
-        return {"ServerSideEncryption": rule["SSEAlgorithm"], **({"SSEKMSKeyId": key} if key else {})}
 
     def create(self, progress: Progress) -> None:
-        """Create the bucket, or what is missing of it; the user's own is only checked."""
+        """Create the bucket, or the settings that it lacks; the user's own bucket is only checked."""
         with explaining(self.uri, "upload"):
             if not self.exists():
                 self._create()
@@ -92,7 +47,7 @@ class Bucket:
                 progress.say(f"{self.uri}: your own bucket, used as it is")
 
     def exists(self) -> bool:
-        """Tell whether the account has the bucket, in the pipeline's region."""
+        """Return whether the account has the bucket, in the pipeline's region."""
         with explaining(self.uri, "upload or cleanup"):
             try:
                 answer = self.client.head_bucket(Bucket=self.name)
@@ -103,7 +58,7 @@ class Bucket:
                     raise PipelineError(
                         f"{self.uri}: belongs to another account than {self._account.number}, or the right "
                         "s3:ListBucket is missing (docs/reference/aws/policies/upload.json); choose another aws.bucket,"
-                        " for names are unique in all of AWS"
+                        " because names are unique in all of AWS"
                     ) from error
                 raise
         region = answer.get("BucketRegion", self._account.region)
@@ -115,21 +70,21 @@ class Bucket:
         return True
 
     def is_own(self) -> bool:
-        """Tell whether the bucket has the tags of this project and experiment; one that does not exist has none."""
-        with explaining(self.uri, "upload or cleanup"), none_if("NoSuchBucket"):
+        """Return whether the bucket exists with the tags of this project and experiment."""
+        with explaining(self.uri, "upload or cleanup"), ignoring_code("NoSuchBucket"):
             return are_own(self._tags(), self._config)
         return False
 
     def delete(self) -> None:
-        """Delete the empty bucket, if it is the pipeline's own; no error if it is gone."""
+        """Delete the empty bucket, if it is the pipeline's own; no error if it does not exist."""
         if self.is_own():
-            with explaining(self.uri, "cleanup"), none_if("NoSuchBucket"):
+            with explaining(self.uri, "cleanup"), ignoring_code("NoSuchBucket"):
                 self.client.delete_bucket(Bucket=self.name)
         elif self.exists():
-            raise PipelineError(f"{self.uri}: has not the tags of this pipeline, so it is not deleted")
+            raise PipelineError(f"{self.uri}: does not have the tags of this pipeline, so it is not deleted")
 
     def _create(self) -> None:
-        """Create the bucket with its tags, or neither: without them it would pass for the user's own."""
+        """Create the bucket with its tags, or neither: without them it would look like the user's own."""
         region = self._account.region
         place = {} if region == FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
@@ -138,12 +93,10 @@ class Bucket:
             if code_of(error) == "BucketAlreadyExists":
                 raise PipelineError(
                     f"{self.uri}: somebody else has a bucket of this name; choose another aws.bucket, "
-                    "for names are unique in all of AWS"
+                    "because names are unique in all of AWS"
                 ) from error
             if code_of(error) == "OperationAborted":
-                raise PipelineError(
-                    f"{self.uri}: is just being created or deleted; run the step in a minute"
-                ) from error
+                raise PipelineError(f"{self.uri}: is being created or deleted; run the step in a minute") from error
             raise
         try:
             self.client.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(self._config)})
@@ -154,18 +107,18 @@ class Bucket:
     def _check(self) -> None:
         """Refuse a bucket of the user that is not safe enough."""
         missing = []
-        if not self._default_encryption():
+        if not self.default_encryption():
             missing.append("default encryption (`aws s3api put-bucket-encryption`)")
         if self._public_access() != BLOCKED:
             missing.append("a block of all public access (`aws s3api put-public-access-block`)")
         if missing:
             raise PipelineError(
-                f"{self.uri}: is there without the tags of this pipeline, so it is not changed, and it lacks "
+                f"{self.uri}: exists without the tags of this pipeline, so it is not changed, and it lacks "
                 f"{' and '.join(missing)}; add what it lacks, or name another aws.bucket"
             )
 
     def _missing_settings(self) -> Iterator[tuple[str, Any]]:
-        """Compare what the bucket has with what it must have; yield the names of settings and what writes them."""
+        """Yield the name of each setting that the bucket lacks, and a function that writes it."""
         client, name = self.client, self.name
         tags = self._tags()
         if (wanted := add_tags(tags, self._config)) != tags:
@@ -178,7 +131,7 @@ class Bucket:
         if self._ownership() != OWNERSHIP:
             rules = {"Rules": [{"ObjectOwnership": OWNERSHIP}]}
             yield "ownership", lambda: client.put_bucket_ownership_controls(Bucket=name, OwnershipControls=rules)
-        if self._default_encryption() != (rule := self._wanted_encryption()):
+        if self.default_encryption() != (rule := self._wanted_encryption()):
             encryption = {"Rules": [rule]}
             yield (
                 "default encryption",
@@ -191,31 +144,20 @@ class Bucket:
             yield "policy (TLS only)", lambda: client.put_bucket_policy(Bucket=name, Policy=text)
 
     def _tags(self) -> list[dict[str, str]]:
-        with none_if("NoSuchTagSet"):
+        with ignoring_code("NoSuchTagSet"):
             return list(self.client.get_bucket_tagging(Bucket=self.name)["TagSet"])
         return []
 
     def _public_access(self) -> dict[str, bool]:
-        with none_if("NoSuchPublicAccessBlockConfiguration"):
+        with ignoring_code("NoSuchPublicAccessBlockConfiguration"):
             return dict(self.client.get_public_access_block(Bucket=self.name)["PublicAccessBlockConfiguration"])
         return {}
 
     def _ownership(self) -> str:
-        with none_if("OwnershipControlsNotFoundError"):
+        with ignoring_code("OwnershipControlsNotFoundError"):
             rules = self.client.get_bucket_ownership_controls(Bucket=self.name)["OwnershipControls"]["Rules"]
             return str(rules[0]["ObjectOwnership"])
         return ""
-
-    def _default_encryption(self) -> dict[str, Any]:
-        with none_if("ServerSideEncryptionConfigurationNotFoundError"):
-            answer = self.client.get_bucket_encryption(Bucket=self.name)
-            rule = answer["ServerSideEncryptionConfiguration"]["Rules"][0]
-            default = rule["ApplyServerSideEncryptionByDefault"]
-            return {
-                "ApplyServerSideEncryptionByDefault": default,
-                "BucketKeyEnabled": rule.get("BucketKeyEnabled", False),
-            }
-        return {}
 
     def _wanted_encryption(self) -> dict[str, Any]:
         if key := self._config.aws.kms_key:
@@ -224,7 +166,7 @@ class Bucket:
         return {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
 
     def _policy(self) -> dict[str, Any]:
-        with none_if("NoSuchBucketPolicy"):
+        with ignoring_code("NoSuchBucketPolicy"):
             return dict(json.loads(self.client.get_bucket_policy(Bucket=self.name)["Policy"]))
         return {"Version": "2012-10-17", "Statement": []}
 
@@ -238,13 +180,3 @@ class Bucket:
             "Resource": [arn, f"{arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
-
-
-@contextmanager
-def none_if(code: str) -> Iterator[None]:
-    """Leave the block if the service answers with this code: there is none of what was asked for."""
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error) != code:
-            raise

@@ -1,4 +1,4 @@
-"""Finds and deletes what a pipeline has created on SageMaker: its names find it, its tags prove it."""
+"""Find by name what a pipeline has created on SageMaker, check its tags, and delete it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from fasttrees._aws.errors import code_of, ignoring_missing, is_missing
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import code_of, explaining, ignoring_missing, is_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.hosting import CHANGING
 from fasttrees.pipeline.aws.jobs import ENDED
 from fasttrees.pipeline.aws.logs import ENDPOINTS, TRAINING_JOBS, TRANSFORM_JOBS, find_streams
@@ -16,14 +18,13 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.tags import are_own
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
 __all__ = ["Cleaning"]
 
 STEP = "cleanup"
 TIMEOUT = 900.0  # seconds for an endpoint to go, or a job to stop
-# Operation that lists a kind, its result, and what its fields begin with.
+# Operation that lists a kind, key of its result, and prefix of the result's fields.
 LISTS = {
     "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
     "transform-job": ("list_transform_jobs", "TransformJobSummaries", "TransformJob"),
@@ -35,7 +36,7 @@ LOG_GROUPS = {"transform-job": TRANSFORM_JOBS, "training-job": TRAINING_JOBS}
 
 
 class Item(NamedTuple):
-    """Something under the pipeline's names."""
+    """A resource with a name of the pipeline."""
 
     kind: str
     name: str
@@ -44,14 +45,7 @@ class Item(NamedTuple):
 
 
 class Cleaning:
-    """What a pipeline has created, but for its bucket.
-
-    Parameters
-    ----------
-    config : Config
-    account : Account
-    poller : Poller
-    """
+    """Everything that a pipeline has created, except its bucket."""
 
     def __init__(self, config: Config, account: Account, poller: Poller) -> None:
         self._config = config
@@ -64,10 +58,10 @@ class Cleaning:
         return self._account.client("logs")
 
     def find(self) -> tuple[list[Resource], list[Resource]]:
-        """Find what is the pipeline's, in the order in which it must be deleted, and what is left.
+        """Find the pipeline's resources, in the order in which they must be deleted, and those that stay.
 
-        First comes what costs money. Configurations and models are the last, for they prove whose log group it is
-        where the endpoint has gone already.
+        Resources that cost money come first. Configurations and models come last, because they prove whose log group it
+        is if the endpoint has been deleted already.
         """
         kept: list[Resource] = []
         own = {kind: self._own(kind, kept) for kind in LISTS}
@@ -87,7 +81,7 @@ class Cleaning:
         return found, kept
 
     def delete(self, resource: Resource, progress: Progress) -> None:
-        """Delete something that was found; jobs are stopped. No error if it is gone."""
+        """Delete a resource, or stop a job; no error if it does not exist."""
         kind, name = resource.kind, resource.name
         with explaining(f"{kind} {name}", STEP), ignoring_missing():
             if kind == "endpoint":
@@ -107,7 +101,7 @@ class Cleaning:
                 raise PipelineError(f"{kind} {name}: not a kind of resource that cleanup deletes")
 
     def _own(self, kind: str, kept: list[Resource]) -> list[Item]:
-        """List what is the pipeline's by name and tags; keep the rest of its names."""
+        """Return the items with the pipeline's names and tags; add those with other tags to `kept`."""
         own = []
         for item in self._list(kind):
             with explaining(f"{kind} {item.name}", STEP), ignoring_missing():
@@ -115,7 +109,7 @@ class Cleaning:
                 if are_own([tag for page in pages for tag in page["Tags"]], self._config):
                     own.append(item)
                 else:
-                    detail = "has not this pipeline's tags: it is another's, or was not created by fasttrees"
+                    detail = "does not have this pipeline's tags: it is another's, or was not created by fasttrees"
                     kept.append(Resource(kind=kind, name=item.name, detail=detail))
         return own
 
@@ -144,7 +138,7 @@ class Cleaning:
         ]
 
     def _delete_endpoint(self, name: str, progress: Progress) -> None:
-        """Delete an endpoint, and wait until it is gone; one that changes is deleted as soon as it may be."""
+        """Delete an endpoint, as soon as SageMaker allows it, and wait until it is gone."""
         status = ""
         for elapsed in self._poller.rounds(TIMEOUT):
             status = self._account.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
@@ -165,7 +159,7 @@ class Cleaning:
                 raise
 
     def _stop(self, kind: str, name: str, progress: Progress) -> None:
-        """Stop a job, and wait until it has."""
+        """Stop a job, and wait until it has stopped."""
         status = ""
         for elapsed in self._poller.rounds(TIMEOUT):
             status = self._job_status(kind, name)

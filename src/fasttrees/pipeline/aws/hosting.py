@@ -6,8 +6,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from fasttrees._aws.errors import code_of, ignoring_missing
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import code_of, explaining, ignoring_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.jobs import attended, console_url, log_lines
 from fasttrees.pipeline.aws.logs import ENDPOINTS, LogTail
 from fasttrees.pipeline.aws.models import Models
@@ -17,25 +19,16 @@ from fasttrees.pipeline.aws.tags import are_own, tag_list
 from fasttrees.pipeline.backend import Hosting
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["Endpoints"]
 
 STEP = "deploy"
-# While it is in one of these, an endpoint takes neither updates nor, but for the last, deletion.
+# States in which SageMaker refuses to update an endpoint and, except in the last, to delete it.
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 class Endpoints:
-    """Endpoints of a pipeline.
-
-    Parameters
-    ----------
-    config : Config
-    account : Account
-    poller : Poller
-    models : Models
-    """
+    """Endpoints of a pipeline."""
 
     def __init__(self, config: Config, account: Account, poller: Poller, models: Models) -> None:
         self._config = config
@@ -44,7 +37,7 @@ class Endpoints:
         self._models = models
 
     def deploy(self, hosting: Hosting, progress: Progress) -> str:
-        """Bring an endpoint with this very model and instances into service; return its ARN. See Backend."""
+        """Bring an endpoint with this model and these instances into service; return its ARN. See Backend."""
         name, timeout = hosting.name, self._config.deploy.timeout_minutes * 60.0
         model = self._models.create_model(hosting, STEP)
         wanted = self._models.create_endpoint_config(hosting, model, STEP)
@@ -73,12 +66,12 @@ class Endpoints:
         return str(found["EndpointArn"])
 
     def in_service(self, name: str) -> bool:
-        """Tell whether an endpoint answers."""
+        """Return whether an endpoint is in service."""
         found = self._describe(name)
         return found is not None and found["EndpointStatus"] == "InService"
 
     def invoke(self, name: str, body: bytes, content_type: str) -> bytes:
-        """Ask an endpoint."""
+        """Send a body to an endpoint; return the answer's body."""
         with explaining(f"endpoint {name}", "invoke"):
             try:
                 answer = self._account.client("sagemaker-runtime").invoke_endpoint(
@@ -98,7 +91,7 @@ class Endpoints:
         return None
 
     def _wait(self, name: str, timeout: float, progress: Progress, begun: bool = False) -> dict[str, Any] | None:
-        """Wait until an endpoint no longer changes; None: it is gone, though not at once if it was just begun."""
+        """Wait until an endpoint no longer changes; None: it does not exist, or not any more if it was just created."""
         status = ""
         with attended(f"endpoint {name}", f"aws sagemaker delete-endpoint --endpoint-name {name}", STEP, progress):
             for elapsed in self._poller.rounds(timeout):
@@ -117,16 +110,16 @@ class Endpoints:
         )
 
     def _failure(self, name: str, found: dict[str, Any] | None) -> str:
-        """Say why an endpoint is not as it was wanted, and how to go on."""
+        """Return why an endpoint is not in the wanted state, and how to go on."""
         if found is None:
             return f"endpoint {name} is gone: deleted meanwhile? `fasttrees pipeline deploy` creates another"
         reason = " ".join(found.get("FailureReason", "SageMaker gives no reason").split())
         if found["EndpointStatus"] == "InService":
             state = f"was not updated, so what it served before still answers, and costs money: {reason}; once the "
-            remedy = "cause is mended, `fasttrees pipeline deploy` tries again"
+            remedy = "cause is removed, `fasttrees pipeline deploy` tries again"
         else:
             state = f"is {found['EndpointStatus']}: {reason}; it may cost money until "
-            remedy = "`fasttrees pipeline cleanup` deletes it; once the cause is mended, deploy again"
+            remedy = "`fasttrees pipeline cleanup` deletes it; once the cause is removed, deploy again"
         return f"endpoint {name} {state}{remedy}; see {self._console(name)}{self._log_lines(name)}"
 
     def _check_own(self, name: str, arn: str) -> None:
@@ -147,7 +140,7 @@ class Endpoints:
 
 
 def _refusal(error: ClientError) -> str:
-    """Say what an error means that only endpoints answer; empty: it is of another kind."""
+    """Return what an error means that only endpoints answer; empty for other errors."""
     code, answer = code_of(error), dict(error.response)
     message = str(answer.get("OriginalMessage") or answer["Error"].get("Message", "")).strip()
     if code == "ModelError":

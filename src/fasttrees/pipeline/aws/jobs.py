@@ -1,4 +1,4 @@
-"""What training jobs and transform jobs have in common: they are waited for, and they end well or not."""
+"""Wait for training jobs and transform jobs, and explain their failures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.logs import LogTail
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.requests import SETTLING
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["ENDED", "Job", "attended", "console_url", "finish", "log_lines"]
 
@@ -45,11 +45,11 @@ class Job:
         return f"{self.kind} job {self.name}"
 
     def status(self, description: dict[str, Any]) -> str:
-        """Return how it stands: ``InProgress``, ``Stopping``, or one of `ENDED`."""
+        """Return the status: ``InProgress``, ``Stopping``, or one of `ENDED`."""
         return str(description[f"{self.kind.capitalize()}JobStatus"])
 
     def console(self, account: Account) -> str:
-        """Return the page where people see it."""
+        """Return the URL of its page in the AWS console."""
         return console_url(account, "jobs" if self.kind == "training" else "transform-jobs", self.name)
 
     def tail(self, account: Account) -> LogTail:
@@ -70,14 +70,14 @@ def finish(
     Parameters
     ----------
     description : dict or None
-        What the service said of it before; None: it has just begun.
+        The service's last description; None: the job was just created.
     timeout : float
         Seconds.
 
     Returns
     -------
     dict or None
-        The service's description of the job that is completed; None: it has not ended in time.
+        The service's description of the completed job; None: it has not ended in time.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def finish(
 
 @contextmanager
 def attended(what: str, stop: str, step: str, progress: Progress) -> Iterator[None]:
-    """Say, where waiting ends early, that what was waited for goes on.
+    """Report that a job or endpoint goes on if waiting for it ends early.
 
     Parameters
     ----------
@@ -121,17 +121,17 @@ def attended(what: str, stop: str, step: str, progress: Progress) -> Iterator[No
 
 
 def console_url(account: Account, page: str, name: str) -> str:
-    """Return the page of the AWS console about something of SageMaker."""
+    """Return the URL of a resource of SageMaker in the AWS console."""
     return f"https://{account.region}.console.aws.amazon.com/sagemaker/home?region={account.region}#/{page}/{name}"
 
 
 def log_lines(tail: LogTail) -> str:
-    """Return the end of a log, for the end of an error's text."""
+    """Return the end of a log, to be appended to an error's text."""
     return "".join(f"\n    {line}" for line in tail.end())
 
 
 def _watch(job: Job, tail: LogTail, poller: Poller, timeout: float, progress: Progress) -> dict[str, Any] | None:
-    """Show what a job does until it has ended, or the time is over: None."""
+    """Show what a job does until it has ended; None: not in time."""
     shown = ""
     for elapsed in poller.rounds(timeout):
         description = job.describe()
@@ -155,7 +155,7 @@ def _show(tail: LogTail, progress: Progress) -> None:
 
 
 def _stage(job: Job, description: dict[str, Any]) -> str:
-    """Say what a running job does: of a training job, SageMaker tells more than its status."""
+    """Return what a running job does; SageMaker describes it in detail for training jobs only."""
     transitions = description.get("SecondaryStatusTransitions") or [{}]
     stage = description.get("SecondaryStatus", job.status(description))
     message = transitions[-1].get("StatusMessage", "")
@@ -163,7 +163,7 @@ def _stage(job: Job, description: dict[str, Any]) -> str:
 
 
 def _failure(job: Job, description: dict[str, Any], account: Account, tail: LogTail) -> str:
-    """Say why a job has not ended well, and how to go on."""
+    """Return why a job failed or was stopped, and how to go on."""
     status = job.status(description).lower()
     if reason := description.get("FailureReason"):
         cause = f"{status}: {' '.join(reason.split())}"
@@ -174,6 +174,6 @@ def _failure(job: Job, description: dict[str, Any], account: Account, tail: LogT
     if artifact := description.get("ModelArtifacts", {}).get("S3ModelArtifacts"):
         cause += f"; what it had written by then is {artifact}"
     return (
-        f"{job} has {cause}; see {job.console(account)}; once the cause is mended, "
+        f"{job} has {cause}; see {job.console(account)}; once the cause is removed, "
         f"`fasttrees pipeline {job.step}` starts another job{log_lines(tail)}"
     )

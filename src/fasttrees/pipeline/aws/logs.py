@@ -1,4 +1,4 @@
-"""What containers write: the lines of CloudWatch, while they come in."""
+"""Logs of containers, read from CloudWatch while they grow."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fasttrees._aws.errors import ignoring_missing
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.errors import PipelineError
 
 __all__ = ["ENDPOINTS", "TRAINING_JOBS", "TRANSFORM_JOBS", "LogTail", "find_streams"]
@@ -31,18 +32,16 @@ def find_streams(logs: Any, group: str, prefix: str = "") -> list[str]:
 
 
 class LogTail:
-    """The lines of some log streams, each given once.
+    """Returns the lines of some log streams, each once.
 
-    A log that cannot be read never stops a job that runs: the first cause is given as a line, then one more try is
-    made with each reading.
+    A log that cannot be read never stops a running job: the first error becomes a line, and later calls try again.
 
     Parameters
     ----------
-    account : Account
     group, prefix : str
-        Log group, and what the names of its streams begin with.
+        Log group, and prefix of the names of its streams.
     step : str
-        Whose policy grants the reading.
+        The policy that grants the reading.
     """
 
     def __init__(self, account: Account, group: str, prefix: str, step: str) -> None:
@@ -55,17 +54,17 @@ class LogTail:
         self._refused = False
 
     def read(self) -> Iterator[str]:
-        """Yield the lines that are new since the last time."""
+        """Yield the lines since the last call."""
         for line in self._lines(self._read_stream):
             self._last.append(line)
             yield line
 
     def end(self) -> list[str]:
-        """Return the last lines: of those that were read, or of the streams, if none was."""
+        """Return the last lines that were read, or those of the streams if none was read."""
         return list(self._last) or list(self._lines(self._read_end))[-LAST:]
 
     def _lines(self, read: Callable[[Any, str], Iterator[str]]) -> Iterator[str]:
-        """Yield what `read` gives of each stream, or once why it cannot be had."""
+        """Yield what `read` yields for each stream; if it fails, once the reason."""
         try:
             with explaining(f"log group {self._group}", self._step):
                 logs = self._account.client("logs")

@@ -1,7 +1,7 @@
 """Models and endpoint configurations of SageMaker, which can be created but never changed.
 
-So the name of each ends with a digest of its content: another content is another name, and what exists under a name
-is what is wanted.
+So the name of each ends with a digest of its content: other content has another name, and a resource that exists under
+a name has the wanted content.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import hashlib
 import json
 from typing import Any
 
+from fasttrees._aws.errors import ignoring_missing
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.requests import call_when_found, volume_key, vpc_config
 from fasttrees.pipeline.aws.tags import tag_list
@@ -25,14 +26,7 @@ DIGITS = 8
 
 
 class Models:
-    """Models of a pipeline, and the configurations of endpoints that serve them.
-
-    Parameters
-    ----------
-    config : Config
-    account : Account
-    poller : Poller
-    """
+    """Models of a pipeline, and the configurations of endpoints that serve them."""
 
     def __init__(self, config: Config, account: Account, poller: Poller) -> None:
         self._poller = poller
@@ -40,14 +34,14 @@ class Models:
         self._account = account
 
     def create_model(self, hosting: Hosting, step: str) -> str:
-        """Make sure that there is the model, for a step whose policy grants it; return its name."""
+        """Create the model unless it exists, with the rights of a step's policy; return its name."""
         aws = self._config.aws
         content = {
             "ExecutionRoleArn": aws.role,
             "PrimaryContainer": {"Image": hosting.image, **self._model_source(hosting)},
             **vpc_config(aws),
         }
-        # The artefact, too: each training puts its model.txt under the same key, and an endpoint fetches it once.
+        # The artefact too: each training puts its model.txt under the same key, and an endpoint fetches it once.
         name = _name(hosting.name, {**content, "artifact": hosting.artifact_key})
         with explaining(f"model {name}", step):
             with ignoring_missing():
@@ -57,7 +51,7 @@ class Models:
         return name
 
     def create_endpoint_config(self, hosting: Hosting, model: str, step: str) -> str:
-        """Make sure that there is the endpoint configuration of a model; return its name."""
+        """Create the endpoint configuration of a model unless it exists; return its name."""
         settings, aws = self._config.deploy, self._config.aws
         content = {
             "ProductionVariants": [
@@ -80,7 +74,7 @@ class Models:
         return name
 
     def _model_source(self, hosting: Hosting) -> dict[str, Any]:
-        """Say where the model comes from: fetched by our serving image, or unpacked for the image by the service."""
+        """Return where the model comes from: our serving image fetches it, or the service unpacks it for the image."""
         bucket, variables = self._config.aws.bucket, dict(hosting.environment)
         if not hosting.model_key:
             return {"ModelDataUrl": f"s3://{bucket}/{hosting.artifact_key}", "Environment": variables}
@@ -93,7 +87,7 @@ class Models:
 
 
 def endpoint_of(name: str) -> str:
-    """Return the name that a model's or an endpoint configuration's own name is made of."""
+    """Return the name of a model or an endpoint configuration without its digest."""
     return name[: -DIGITS - 1]
 
 

@@ -1,4 +1,4 @@
-"""The one way in which this backend waits."""
+"""Polling: the only way in which this backend waits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Poller"]
 
 @dataclass(frozen=True)
 class Poller:
-    """Asks again and again, with pauses.
+    """Times repeated requests.
 
     Attributes
     ----------
     interval : float
-        Seconds between two questions; SageMaker's own tools wait as long.
+        Seconds between two requests; SageMaker's own tools wait as long.
     clock : callable
-        Seconds that only grow.
+        Returns monotonic seconds.
     sleep : callable
         Takes seconds.
     """
@@ -28,7 +28,7 @@ class Poller:
     sleep: Callable[[float], None] = time.sleep
 
     def rounds(self, timeout: float) -> Iterator[float]:
-        """Yield the seconds gone by, at once and after each pause; the last time when `timeout` seconds are over."""
+        """Yield the elapsed seconds, at once and after each pause, for the last time after `timeout` seconds."""
         begin = self.clock()
         while True:
             elapsed = self.clock() - begin

@@ -1,4 +1,4 @@
-"""Parts of SageMaker's requests that several of them share."""
+"""Parts that several requests to SageMaker share."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fasttrees.pipeline.aws.errors import is_missing
+from fasttrees._aws.errors import is_missing
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.config import AwsSettings
 
 __all__ = ["SETTLING", "call_when_found", "volume_key", "vpc_config"]
 
-SETTLING = 60.0  # seconds until SageMaker surely finds what was created just now
+SETTLING = 60.0  # seconds until SageMaker certainly finds what was just created
 
-# Families with disks of their own, which their hardware encrypts: SageMaker refuses a key for them (API,
+# Families with local disks, which their hardware encrypts: SageMaker refuses a key for them (API,
 # ResourceConfig.VolumeKmsKeyId; EC2's guide, "Instance store volumes").
 LOCAL_DISKS = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[4-9]\w*|p[4-9][\w-]*|trn\w+)\.")
 
 
 def volume_key(name: str, instance_type: str, aws: AwsSettings) -> dict[str, str]:
-    """Return the parameter `name` with the key of an instance's volume, if there is a key and it takes one."""
+    """Return the parameter `name` with the key of an instance's volume; empty without a key, or if it takes none."""
     return {name: aws.kms_key} if aws.kms_key and not LOCAL_DISKS.match(instance_type) else {}
 
 
@@ -34,9 +34,9 @@ def vpc_config(aws: AwsSettings) -> dict[str, Any]:
 
 
 def call_when_found(call: Callable[[], Any], poller: Poller) -> Any:
-    """Call what names something that may have been created just now, which SageMaker may not find at once.
+    """Call an operation, again while SageMaker does not find a resource that may have been just created.
 
-    It reads what is eventually consistent, and advises to try again (API, CreateEndpoint).
+    Its reads are eventually consistent, and it advises to try again (API, CreateEndpoint).
     """
     for elapsed in poller.rounds(SETTLING):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from fasttrees.pipeline.aws import objects, uploads
+from fasttrees._aws import objects, uploads
 from fasttrees.pipeline.aws.account import Account
 from fasttrees.pipeline.aws.bucket import Bucket
 from fasttrees.pipeline.backend import Upload

@@ -1,4 +1,4 @@
-"""The tags that prove what a pipeline has created: cleanup deletes nothing without them."""
+"""Tags of everything that a pipeline creates: cleanup deletes nothing without them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PREFIX = "fasttrees:"
 
 
 def own_tags(config: Config) -> dict[str, str]:
-    """Name the tags that a pipeline is known by: who has created something, for which project and experiment."""
+    """Return the tags that identify a pipeline: its creator, project and experiment."""
     return {
         f"{PREFIX}created-by": "fasttrees",
         f"{PREFIX}project": config.pipeline.project,
@@ -21,18 +21,18 @@ def own_tags(config: Config) -> dict[str, str]:
 
 
 def tag_list(config: Config) -> list[dict[str, str]]:
-    """Return all tags of what is created, the user's too, in the form that S3, SageMaker and logs take."""
+    """Return all tags of new resources, the user's included, in the form that S3, SageMaker and logs take."""
     return _listed({**config.aws.tags, **own_tags(config)})
 
 
 def are_own(tags: Iterable[Mapping[str, str]], config: Config) -> bool:
-    """Tell whether tags, as the services list them, are those of this very project and experiment."""
+    """Return whether tags, as the services list them, are those of this project and experiment."""
     found = {tag["Key"]: tag["Value"] for tag in tags}
     return own_tags(config).items() <= found.items()
 
 
 def add_tags(tags: Iterable[Mapping[str, str]], config: Config) -> list[dict[str, str]]:
-    """Return `tags` with those of the pipeline added, where a service replaces all of them at once."""
+    """Return `tags` with those of the pipeline added, for services that replace all tags at once."""
     return _listed({tag["Key"]: tag["Value"] for tag in [*tags, *tag_list(config)]})
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fasttrees._aws.errors import ignoring_missing
+from fasttrees._runtime.progress import Progress
+from fasttrees._sagemaker.contract import JSON
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
 from fasttrees.pipeline.aws.logs import TRAINING_JOBS
 from fasttrees.pipeline.aws.poller import Poller
@@ -15,12 +18,11 @@ from fasttrees.pipeline.aws.tags import tag_list
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["TrainingJobs"]
 
 STEP = "train"
-GRACE = 3600.0  # seconds beside its runtime: for capacity, images, and files to and fro
+GRACE = 3600.0  # seconds besides the runtime: waiting for capacity, loading images, copying files
 
 
 class TrainingJobs:
@@ -28,9 +30,6 @@ class TrainingJobs:
 
     Parameters
     ----------
-    config : Config
-    account : Account
-    poller : Poller
     metric_definitions : sequence of dict
         ``Name`` and ``Regex`` of what fasttrees' training image writes to its log.
     """
@@ -74,7 +73,7 @@ class TrainingJobs:
         return None
 
     def _check_same(self, job: Job, request: dict[str, Any], description: dict[str, Any]) -> None:
-        """Refuse a job of the same name that somebody else has begun: its output is elsewhere."""
+        """Refuse a job of the same name that somebody else has created: its output is elsewhere."""
         expected, found = (facts["OutputDataConfig"]["S3OutputPath"] for facts in (request, description))
         if found != expected:
             raise PipelineError(
@@ -126,6 +125,6 @@ class TrainingJobs:
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },
-            "ContentType": "application/json" if prefix.endswith(".json") else content_type,
+            "ContentType": JSON if prefix.endswith(".json") else content_type,
             "InputMode": "File",
         }

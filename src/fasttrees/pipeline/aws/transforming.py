@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fasttrees._aws.errors import ignoring_missing
+from fasttrees._runtime.progress import Progress
+from fasttrees._sagemaker.contract import CSV, DEFAULT_STRATEGY
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.errors import explaining, ignoring_missing
+from fasttrees.pipeline.aws.errors import explaining
 from fasttrees.pipeline.aws.jobs import ENDED, Job, finish
 from fasttrees.pipeline.aws.logs import TRANSFORM_JOBS
 from fasttrees.pipeline.aws.models import Models
@@ -15,7 +18,6 @@ from fasttrees.pipeline.aws.tags import tag_list
 from fasttrees.pipeline.backend import JobOutcome, TransformJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["TransformJobs"]
 
@@ -23,15 +25,7 @@ STEP = "transform"
 
 
 class TransformJobs:
-    """Batch Transforms of a pipeline.
-
-    Parameters
-    ----------
-    config : Config
-    account : Account
-    poller : Poller
-    models : Models
-    """
+    """Batch Transforms of a pipeline."""
 
     def __init__(self, config: Config, account: Account, poller: Poller, models: Models) -> None:
         self._config = config
@@ -85,18 +79,18 @@ class TransformJobs:
         return {
             "TransformJobName": job.name,
             "ModelName": model,
-            # No MaxConcurrentTransforms: the container says it, by /execution-parameters.
+            # No MaxConcurrentTransforms: the container's /execution-parameters gives it.
             "MaxPayloadInMB": settings.max_payload_mb,
-            "BatchStrategy": "MultiRecord",
+            "BatchStrategy": DEFAULT_STRATEGY,
             "Environment": dict(job.environment),
             "TransformInput": {
                 "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": self._uri(job.input_prefix)}},
-                "ContentType": "text/csv",
+                "ContentType": CSV,
                 "SplitType": "Line",
             },
             "TransformOutput": {
                 "S3OutputPath": output,
-                "Accept": "text/csv",
+                "Accept": CSV,
                 "AssembleWith": "Line",
                 **({"KmsKeyId": aws.kms_key} if aws.kms_key else {}),
             },

@@ -25,6 +25,7 @@ from fasttrees._sagemaker.batch_transform import (
     server_command,
     stop_command,
 )
+from fasttrees._sagemaker.contract import ENDPOINT_TIMEOUT, INVOCATIONS, PING, PING_TIMEOUT, STOP_TIMEOUT
 from fasttrees.pipeline.backend import Hosting
 from fasttrees.pipeline.errors import PipelineError
 from fasttrees.pipeline.progress import Progress
@@ -32,9 +33,6 @@ from fasttrees.pipeline.results import Resource
 
 __all__ = ["Endpoints"]
 
-STOP_TIMEOUT = 30  # seconds between SIGTERM and SIGKILL, as the service has it
-PING_TIMEOUT = 2  # seconds, as the service has it
-INVOKE_TIMEOUT = 60  # seconds, as the service has it
 LAST_LINES = 5  # of the log, shown when a server does not start
 
 
@@ -87,7 +85,7 @@ class Endpoints:
         record = self._read(name)
         if record is None or _process(record) is None:
             return False
-        with suppress(OSError), urllib.request.urlopen(f"{record['url']}/ping", timeout=PING_TIMEOUT) as answer:
+        with suppress(OSError), urllib.request.urlopen(f"{record['url']}{PING}", timeout=PING_TIMEOUT) as answer:
             return bool(answer.status == 200)
         return False
 
@@ -96,9 +94,9 @@ class Endpoints:
         record = self._read(name)
         if record is None:
             raise PipelineError(f"endpoint {name} does not exist; `fasttrees pipeline deploy` creates it")
-        request = urllib.request.Request(f"{record['url']}/invocations", body, {"Content-Type": content_type})
+        request = urllib.request.Request(f"{record['url']}{INVOCATIONS}", body, {"Content-Type": content_type})
         try:
-            with urllib.request.urlopen(request, timeout=INVOKE_TIMEOUT) as answer:
+            with urllib.request.urlopen(request, timeout=ENDPOINT_TIMEOUT) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fasttrees._runtime.atomic_file import replacing
+from fasttrees._sagemaker.contract import ROOT
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.local._bucket import Bucket
@@ -126,7 +127,7 @@ class TrainingJobs:
         if not job.image:
             return [sys.executable, "-m", "fasttrees.training", "--root", str(root), "train"]
         network = ["--network", self._network] if self._network else []
-        mount = f"type=bind,source={root.absolute()},target=/opt/ml"
+        mount = f"type=bind,source={root.absolute()},target={ROOT}"
         own = ["--name", job.name, "--cidfile", str(root.parent / CONTAINER)]
         return ["docker", "run", "--rm", *own, *network, "--mount", mount, job.image, "train"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fasttrees
 from fasttrees._reports.metrics import with_parameters
+from fasttrees._sagemaker.contract import CSV
 from fasttrees.pipeline.backend import JobOutcome, TransformJob
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
@@ -85,7 +86,7 @@ def invoke(
         if not prepared:
             raw = chosen.cells
             line = schema.csv_line(schema.encode(chosen.cells))
-    answer = context.backend.invoke(endpoint.endpoint, f"{line}\n".encode(), "text/csv")
+    answer = context.backend.invoke(endpoint.endpoint, f"{line}\n".encode(), CSV)
     return Invoked(sample=raw, body=line, answer=answer.decode("utf-8", "backslashreplace").strip(), truth=truth)
 
 

@@ -222,7 +222,7 @@ def test_failed_endpoint(scripted: ScriptedAws, found: bool) -> None:
         deploy(scripted)
     assert str(caught.value) == (
         "endpoint flights-first is Failed: The container did not pass the ping health check.; it may cost "
-        "money until `fasttrees pipeline cleanup` deletes it; once the cause is mended, deploy again; see "
+        "money until `fasttrees pipeline cleanup` deletes it; once the cause is removed, deploy again; see "
         "https://sa-east-1.console.aws.amazon.com/sagemaker/home?region=sa-east-1#/endpoints/flights-first"
         "\n    no such model"
     )
@@ -266,14 +266,14 @@ def test_access_denied(scripted: ScriptedAws, operation: str) -> None:
 
 def test_throttling_for_ever(scripted: ScriptedAws) -> None:
     scripted.script |= CREATED | {"CreateEndpoint": [THROTTLED], "DescribeEndpoint": [MISSING_ENDPOINT]}
-    with pytest.raises(PipelineError, match=r"CreateEndpoint was answered ThrottlingException.*8 attempts"):
+    with pytest.raises(PipelineError, match=r"8 attempts.*CreateEndpoint was answered ThrottlingException"):
         deploy(scripted)
 
 
 def test_quota(scripted: ScriptedAws) -> None:
     refused = Error("ResourceLimitExceeded", "The account-level service limit is 0 Instances")
     scripted.script |= CREATED | {"CreateEndpoint": [refused], "DescribeEndpoint": [MISSING_ENDPOINT]}
-    with pytest.raises(PipelineError, match=r"limit is 0 Instances; another instance type or count"):
+    with pytest.raises(PipelineError, match=r"quota is exhausted; choose another instance type.*limit is 0 Instances"):
         deploy(scripted)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from botocore import handlers
 
+from fasttrees._aws import objects
+from fasttrees._aws.uploads import SHA256
 from fasttrees.pipeline import PipelineError
-from fasttrees.pipeline.aws import objects
 from fasttrees.pipeline.aws.storage import AwsStorage
-from fasttrees.pipeline.aws.uploads import SHA256
 from fasttrees.pipeline.backend import Upload
-from tests.support.aws.buckets import BUCKET, make_storage, unfinished
+from tests.support.aws.buckets import make_storage, unfinished
+from tests.support.aws.fixtures import BUCKET
 from tests.support.aws.recorder import Faults, Recorder, answer
 from tests.support.lines import Lines
 
@@ -140,7 +141,7 @@ def test_broken_download_is_asked_for_again(
 
 def test_full_disk(ready: AwsStorage, files: list[Upload], lines: Lines) -> None:
     ready.upload(files[:1], lines)
-    with pytest.raises(PipelineError, match=r"/proc/nowhere.*while s3://"):
+    with pytest.raises(PipelineError, match=rf"^s3://{BUCKET}/data/train/a\.csv: /proc/nowhere: No such file"):
         ready.download(files[0].key, Path("/proc/nowhere/file"), lines)
 
 

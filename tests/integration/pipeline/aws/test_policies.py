@@ -9,9 +9,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+import fasttrees._aws
 import fasttrees.pipeline.aws
 import fasttrees.pipeline.steps
-from fasttrees.pipeline.aws.errors import action_of
+from fasttrees._aws.actions import action_of
 from fasttrees.pipeline.backend import Backend
 from tests.support.aws import policies
 from tests.support.aws.calls import Source
@@ -52,7 +53,7 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return Source(fasttrees.pipeline.aws)
+    return Source(fasttrees.pipeline.aws, fasttrees._aws)
 
 
 def needed(operations: set[str]) -> set[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+import fasttrees._aws
 import fasttrees.pipeline.aws
 from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws import AwsBackend
@@ -158,7 +159,7 @@ STEPS: dict[str, Callable[[AwsBackend, Path], None]] = {
 
 def test_each_step_runs_under_its_policy(people: Aws, tmp_path: Path, recorder: Recorder) -> None:
     """The whole pipeline; what each step calls is what reading the source has found."""
-    source = Source(fasttrees.pipeline.aws)
+    source = Source(fasttrees.pipeline.aws, fasttrees._aws)
     assert list(STEPS) == policies.STEPS
     for step, run in STEPS.items():
         recorder.reset()

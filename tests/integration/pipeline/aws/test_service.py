@@ -20,7 +20,7 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.backend import Backend, Hosting, TrainingJob, TransformJob, Upload
 from fasttrees.pipeline.results import Resource
 from fasttrees.training import METRIC_DEFINITIONS
-from tests.support.aws.buckets import BUCKET, REGION, SECRET, TOKEN
+from tests.support.aws.fixtures import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.aws.scripted import configuration
 from tests.support.lines import Lines

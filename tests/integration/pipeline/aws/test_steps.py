@@ -26,7 +26,7 @@ from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.aws.training import TrainingJobs
 from fasttrees.pipeline.aws.transforming import TransformJobs
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob, TransformJob
-from tests.support.aws.buckets import BUCKET, REGION
+from tests.support.aws.fixtures import BUCKET, REGION
 from tests.support.aws.recorder import Recorder
 from tests.support.aws.scripted import KEY, configuration
 from tests.support.lines import Lines
@@ -200,7 +200,7 @@ def test_jobs_take_no_files_of_an_earlier_upload(config: Config, s3: Any, lines:
     with pytest.raises(PipelineError, match=r"data/: is no longer what upload has put there.*pipeline upload"):
         pipeline.train(config)
     pipeline.upload(config, lines)
-    assert f"s3://{BUCKET}/data/train/part-00001.csv: removed, for it is of an earlier upload" in lines.lines
+    assert f"s3://{BUCKET}/data/train/part-00001.csv: removed, because it is of an earlier upload" in lines.lines
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="data/test/features/")["Contents"]] == [
         "data/test/features/part-00000.csv"
     ]

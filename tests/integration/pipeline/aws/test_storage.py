@@ -10,7 +10,8 @@ import pytest
 from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.storage import AwsStorage
 from fasttrees.pipeline.backend import Upload
-from tests.support.aws.buckets import BUCKET, REGION, SECRET, TOKEN, make_storage
+from tests.support.aws.buckets import make_storage
+from tests.support.aws.fixtures import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.lines import Lines
 

@@ -195,7 +195,7 @@ def test_failed_job(scripted: ScriptedAws, found: bool) -> None:
     assert str(caught.value) == (
         "training job flights-first-1 has failed: AlgorithmError: num_leaves: expected a number, exit code: 1; see "
         "https://sa-east-1.console.aws.amazon.com/sagemaker/home?region=sa-east-1#/jobs/flights-first-1; once the "
-        "cause is mended, `fasttrees pipeline train` starts another job\n"
+        "cause is removed, `fasttrees pipeline train` starts another job\n"
         "    reading\n    num_leaves: expected a number"
     )
 
@@ -279,6 +279,6 @@ def test_throttling_passes(scripted: ScriptedAws) -> None:
 
 def test_throttling_for_ever(scripted: ScriptedAws) -> None:
     scripted.script |= {"DescribeTrainingJob": [RUNNING, RUNNING, THROTTLED]}
-    with pytest.raises(PipelineError, match=r"ThrottlingException: Rate exceeded.*run the step again later"):
+    with pytest.raises(PipelineError, match=r"wait, then run the step again.*ThrottlingException: Rate exceeded"):
         train(scripted)
     assert "goes on without being watched" in scripted.progress.text

@@ -97,7 +97,7 @@ def test_failed_job(scripted: ScriptedAws) -> None:
     assert str(caught.value) == (
         "transform job flights-first-2 has failed: ClientError: See job logs for more information; see "
         "https://sa-east-1.console.aws.amazon.com/sagemaker/home?region=sa-east-1#/transform-jobs/flights-first-2; "
-        "once the cause is mended, `fasttrees pipeline transform` starts another job"
+        "once the cause is removed, `fasttrees pipeline transform` starts another job"
         "\n    line 1: expected 31 columns, got 2"
     )
 
@@ -136,6 +136,6 @@ def test_throttling(scripted: ScriptedAws) -> None:
 
 def test_throttling_for_ever(scripted: ScriptedAws) -> None:
     scripted.script |= CREATED | {"DescribeTransformJob": [MISSING, RUNNING, THROTTLED]}
-    with pytest.raises(PipelineError, match=r"DescribeTransformJob was answered ThrottlingException.*8 attempts"):
+    with pytest.raises(PipelineError, match=r"8 attempts.*DescribeTransformJob was answered ThrottlingException"):
         transform(scripted)
     assert "`aws sagemaker stop-transform-job --transform-job-name flights-first-2` ends it" in scripted.progress.text

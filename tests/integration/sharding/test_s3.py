@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,14 @@ import pytest
 from fasttrees.cli import main
 from fasttrees.errors import FastTreesError
 from fasttrees.sharding import Options, gather, shard
-from tests.support.aws.buckets import BUCKET, KEY, REGION, make_own
+from tests.support.aws.fixtures import BUCKET, KEY, REGION, make_own
 from tests.support.aws.recorder import Faults, Recorder
 
 PLACE = f"s3://{BUCKET}/some/table"
 
 
 @pytest.fixture(autouse=True)
-def region(monkeypatch: pytest.MonkeyPatch) -> None:
+def region(aws: str, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
@@ -68,6 +70,44 @@ def test_there_and_back(source: Path, s3: Any, recorder: Recorder, tmp_path: Pat
     job = [f"s3://{BUCKET}/jobs/1/", "-o", str(target), "--join-input", "--quiet"]
     assert main(["gather", PLACE, *job]) == 0
     assert [line.rpartition(b",")[0] for line in target.read_bytes().splitlines()] == source.read_bytes().splitlines()
+
+
+# Everything that `pip install fasttrees-lightgbm[serve]` leaves out.
+WITHOUT = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1].split(","):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from fasttrees.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def run_without(modules: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, modules, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_s3_needs_boto3_alone(source: Path, s3: Any, tmp_path: Path) -> None:
+    others = "httptools,jinja2,lightgbm,matplotlib,pandas,psutil,pyarrow,pydantic,scipy,tomli,tomllib"
+    done = run_without(others, "shard", str(source), PLACE, "--target-size", "4kB", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    parts = json.loads(stored(s3)["some/table/manifest.json"])["parts"]
+    expected = answer(s3, [part["name"] for part in parts])
+    target = tmp_path / "all"
+    done = run_without(others, "gather", PLACE, f"s3://{BUCKET}/jobs/1", "-o", str(target), "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert target.read_bytes().splitlines() == expected
+    done = run_without("boto3", "shard", str(source), PLACE, "--quiet")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "boto3 cannot be imported: No module named 'boto3'; install fasttrees-lightgbm[serve]\n"
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_interrupted_shard_goes_on(source: Path, s3: Any, recorder: Recorder, faults: Faults) -> None:
@@ -135,7 +175,7 @@ def test_errors(source: Path, s3: Any, faults: Faults, monkeypatch: pytest.Monke
     with pytest.raises(FastTreesError, match=r"s3://not-there.*NoSuchBucket"):
         shard(str(source), "s3://not-there/x", Options(1000))
     faults.fail("PutObject", 403, "AccessDenied")
-    with pytest.raises(FastTreesError, match=r"PutObject was answered AccessDenied.*upload"):
+    with pytest.raises(FastTreesError, match=r"s3:PutObject is missing.*upload.*\(PutObject was answered AccessDenied"):
         shard(str(source), PLACE, Options(1000))
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(FastTreesError, match=r"no AWS region is known: .*AWS_DEFAULT_REGION"):
