@@ -12,6 +12,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 SOURCES = Path("src/fasttrees").rglob("*.pyx") if os.environ.get("FASTTREES_EXTENSIONS", "1") != "0" else []
+HEADERS = [str(path) for path in Path("src/fasttrees").rglob("*.hpp")]
 SANITIZE = os.environ.get("FASTTREES_SANITIZE", "0") == "1"
 
 # Builds of the kernels for newer processors, without fused multiply-adds; fasttrees._builds chooses among them.
@@ -36,6 +37,8 @@ setup(
                 ".".join(source.relative_to("src").with_suffix("").parts),
                 [str(source)],
                 language="c++",
+                include_dirs=["src"],  # headers are named from the package on
+                depends=HEADERS,
                 extra_compile_args=compile_args + LEVELS.get(source.stem, []),
                 extra_link_args=link_args,
             )

@@ -122,33 +122,7 @@ cdef inline void find_totals(const Path* path, Stack* stack, double leaf_value) 
         stack.features[n_hot + k] = path.cold_features[k]
 
 
-cdef extern from *:
-    """
-    static inline void fasttrees_add_hot(
-        double* __restrict totals, double* __restrict rests, const double* __restrict fractions, double size,
-        double place, double weight, double ratio, int n
-    ) {
-        for (int k = 0; k < n; ++k) {
-            double part = rests[k] * size / place;
-            totals[k] += part;
-            rests[k] = weight - part * fractions[k] * ratio;
-        }
-    }
-    static inline void fasttrees_add_cold(
-        double* __restrict totals, const double* __restrict fractions, double weight, double ratio, int n
-    ) {
-        for (int k = 0; k < n; ++k) totals[k] += weight / fractions[k] / ratio;
-    }
-    static inline void fasttrees_add_to_rows(
-        double* out, size_t stride, const uint16_t* rows, int n_rows, const double* __restrict values,
-        const int32_t* __restrict features, int n
-    ) {
-        for (int i = 0; i < n_rows; ++i) {
-            double* row = out + rows[i] * stride;
-            for (int k = 0; k < n; ++k) row[features[k]] += values[k];
-        }
-    }
-    """
+cdef extern from "fasttrees/_engine/native/contributions.hpp":
     void add_hot "fasttrees_add_hot"(
         double* totals, double* rests, const double* fractions, double size, double place, double weight,
         double ratio, int n,

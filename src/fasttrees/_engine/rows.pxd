@@ -5,17 +5,10 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
-cdef extern from *:
-    """
-    /* LightGBM's kZeroThreshold: a float literal, widened to double. */
-    static const double FASTTREES_ZERO_LIMIT = 1e-35f;
-    """
+cdef extern from "fasttrees/_engine/native/rows.hpp":
     const double ZERO_LIMIT "FASTTREES_ZERO_LIMIT"
 
-cdef extern from *:
-    """
-    #define FASTTREES_PREFETCH(address) __builtin_prefetch(address)
-    """
+cdef extern from "fasttrees/_engine/native/rows.hpp":
     void prefetch "FASTTREES_PREFETCH"(const void* address) noexcept nogil
 
 cdef enum:

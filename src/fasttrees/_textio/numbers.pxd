@@ -8,26 +8,7 @@ from libc.stdint cimport int32_t, uint32_t
 
 from fasttrees._textio.decimals cimport quick_double
 
-cdef extern from *:
-    """
-    #include <charconv>
-    #include <system_error>
-
-    enum fasttrees_parse_status { FASTTREES_PARSED, FASTTREES_NOT_A_NUMBER, FASTTREES_OUT_OF_RANGE };
-
-    template <class Number>
-    static inline int fasttrees_parse(const char* begin, const char* end, Number* value, const char** stop) {
-        std::from_chars_result result = std::from_chars(begin, end, *value);
-        *stop = result.ptr;
-        if (result.ec == std::errc()) return FASTTREES_PARSED;
-        return result.ec == std::errc::result_out_of_range ? FASTTREES_OUT_OF_RANGE : FASTTREES_NOT_A_NUMBER;
-    }
-
-    template <class Number>
-    static inline char* fasttrees_format(char* begin, char* end, Number value) {
-        return std::to_chars(begin, end, value).ptr;
-    }
-    """
+cdef extern from "fasttrees/_textio/native/numbers.hpp":
     cdef enum:
         PARSED "FASTTREES_PARSED"
         NOT_A_NUMBER "FASTTREES_NOT_A_NUMBER"

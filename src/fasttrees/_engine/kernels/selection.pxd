@@ -12,12 +12,7 @@ from fasttrees._engine.plan cimport BLOCK, LANES, LEFT_IS_VECTOR, RIGHT_IS_VECTO
 from fasttrees._engine.ranks cimport MAX_RANK, Column, RankedFeature, bucket_of
 from fasttrees._engine.rows cimport ZERO_LIMIT
 
-cdef extern from *:
-    """
-    #define FASTTREES_RESTRICT __restrict__
-    typedef uint8_t* FASTTREES_RESTRICT fasttrees_bytes;
-    typedef const uint8_t* FASTTREES_RESTRICT fasttrees_const_bytes;
-    """
+cdef extern from "fasttrees/_engine/native/selection.hpp":
     # Bytes that no other pointer of the same function reaches: the promise that lets the compiler vectorise.
     ctypedef uint8_t* Bytes "fasttrees_bytes"
     ctypedef const uint8_t* ConstBytes "fasttrees_const_bytes"

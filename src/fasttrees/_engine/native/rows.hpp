@@ -1,0 +1,7 @@
+// Constants and hints for reading rows; see rows.pxd.
+#pragma once
+
+/* LightGBM's kZeroThreshold: a float literal, widened to double. */
+static const double FASTTREES_ZERO_LIMIT = 1e-35f;
+
+#define FASTTREES_PREFETCH(address) __builtin_prefetch(address)
