@@ -24,7 +24,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 POLICIES = "docs/reference/aws/policies"
 MAX_LENGTH = 1000  # characters; SageMaker shows the first 1024 of a failure's reason
 
-# By the service's code, or by the HTTP status because an answer to HEAD has no body to hold a code. The names are
+# By the service's code, or by the HTTP status if the answer has no body to hold a code, as to HEAD. The names are
 # fields of Explainer: the settings to look at.
 CAUSES = {
     "NoSuchBucket": ("no such bucket", ("bucket",)),
