@@ -5,9 +5,9 @@ CRC-64/NVME is what S3 itself stores with an object whose sender gave no checksu
 
 from libc.stdint cimport uint8_t, uint64_t
 
-# Polynomials with their lowest power in the highest bit, for the registers shift to the right.
+# Polynomials with their lowest power in the highest bit, because the registers shift to the right.
 cdef enum:
-    STEP = 8  # bytes taken at once: their look-ups do not wait for each other
+    STEP = 8  # bytes processed at once: their look-ups are independent
 cdef uint64_t CRC32C = 0x82F63B78
 cdef uint64_t CRC64NVME = 0x9A6C9329AC4BC9B5
 
@@ -18,7 +18,7 @@ cdef Table crc64nvme_table
 
 
 cdef void fill(Table table, uint64_t polynomial) noexcept nogil:
-    """Row k tells what a byte makes of a register that then takes k bytes of zeros."""
+    """Fill row k with the register of each byte that is followed by k zero bytes."""
     cdef uint64_t value
     cdef int byte, bit, row
     for byte in range(256):
@@ -57,7 +57,7 @@ cdef uint64_t run(Table table, const uint8_t* data, Py_ssize_t size, uint64_t va
 
 
 def crc32c(const uint8_t[::1] data not None, uint64_t value=0):
-    """Continue the CRC-32C `value` of what came before with `data`.
+    """Continue the CRC-32C `value` of the bytes before with `data`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def crc32c(const uint8_t[::1] data not None, uint64_t value=0):
 
 
 def crc64nvme(const uint8_t[::1] data not None, uint64_t value=0):
-    """Continue the CRC-64/NVME `value` of what came before with `data`.
+    """Continue the CRC-64/NVME `value` of the bytes before with `data`.
 
     Parameters
     ----------

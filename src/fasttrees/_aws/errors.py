@@ -1,6 +1,6 @@
 """Explain what boto3 raises: one line with the cause, the remedy, and the service's own words.
 
-Classes of boto3 are told by their names, so that this works where boto3 cannot be imported.
+Classes of boto3 are recognised by their names, so that this works if boto3 cannot be imported.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 POLICIES = "docs/reference/aws/policies"
 MAX_LENGTH = 1000  # characters; SageMaker shows the first 1024 of a failure's reason
 
-# By the service's code, or by the HTTP status where an answer to HEAD has no body to hold a code. The names are those
-# of the fields of Explainer to look at.
+# By the service's code, or by the HTTP status if the answer has no body to hold a code, as to HEAD. The names are
+# fields of Explainer: the settings to look at.
 CAUSES = {
     "NoSuchBucket": ("no such bucket", ("bucket",)),
     "NoSuchKey": ("no such key in the bucket", ("key",)),

@@ -1,4 +1,4 @@
-"""What instances cost by a table of a file, and which instances SageMaker takes for what."""
+"""Prices of instances, read from a table, and the instances that SageMaker accepts for each purpose."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Component", "Price", "PriceError", "PriceTable", "accepted_instances
 
 Component = Literal["training", "hosting", "transform"]
 
-# Shapes of SageMaker's API whose values are the instances that it takes, and what people call what they are for.
+# Shapes of SageMaker's API that list the accepted instances, and the purpose in messages.
 SHAPES = {
     "training": ("TrainingInstanceType", "a training job"),
     "hosting": ("ProductionVariantInstanceType", "an endpoint"),
@@ -33,11 +33,11 @@ SHAPES = {
 
 
 class PriceError(FastTreesError, ValueError):
-    """A price table that cannot be used, or an instance that SageMaker does not take."""
+    """A price table that cannot be used, or an instance that SageMaker does not accept."""
 
 
 class Price(BaseModel):
-    """A row of the table; the file's comment says what the keys are."""
+    """A row of the table; the file's comment describes the keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -58,12 +58,12 @@ class Price(BaseModel):
 
     @property
     def origin(self) -> str:
-        """Where the price is from, in one line."""
+        """The source of the price, in one line."""
         return f"{self.source} ({self.date or 'no date'}){': ' if self.note else ''}{self.note}"
 
 
 class File(BaseModel):
-    """The file: rows, and nothing else."""
+    """The whole file: nothing but rows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,7 +80,7 @@ class PriceTable:
     Raises
     ------
     PriceError
-        If two rows are for the same.
+        If two rows have the same region, instance and component.
     """
 
     def __init__(self, prices: Sequence[Price]) -> None:
@@ -100,7 +100,7 @@ class PriceTable:
         Raises
         ------
         PriceError
-            With the file, the row (counted from 1) and the key that do not fit, what was expected, and what was got.
+            With the file, the row (counted from 1), the key, what was expected and what was found.
         """
         file = resources.files("fasttrees._aws").joinpath("prices.toml") if path is None else Path(path)
         try:
@@ -116,7 +116,7 @@ class PriceTable:
             raise PriceError(f"{file}: {error}") from error
 
     def find(self, region: str, instance: str, component: Component) -> Price | None:
-        """Return the price for this component, else the one for any; None: not known."""
+        """Return the price for this component, else the one for any component; None if there is none."""
         return self._prices.get((region, instance, component)) or self._prices.get((region, instance, "any"))
 
     def in_region(self, region: str) -> list[Price]:
@@ -125,7 +125,7 @@ class PriceTable:
         Raises
         ------
         PriceError
-            If there are none, with the regions that there are.
+            If there are none, with the regions of the table.
         """
         found = [price for price in self._prices.values() if price.region == region]
         if not found:
@@ -135,7 +135,7 @@ class PriceTable:
 
 
 def accepted_instances(component: Component) -> frozenset[str]:
-    """Return the types of instances that SageMaker takes, as the API's model in the installed botocore has them.
+    """Return the instance types that SageMaker accepts, from the API's model in the installed botocore.
 
     A region may have fewer, and an account's quotas may be 0.
     """
@@ -146,12 +146,12 @@ def accepted_instances(component: Component) -> frozenset[str]:
 
 
 def check_instance(instance: str, component: Component) -> None:
-    """Check that SageMaker takes a type of instance.
+    """Check that SageMaker accepts an instance type.
 
     Raises
     ------
     PriceError
-        With types of nearly the same name that it takes.
+        With accepted types of similar names.
     """
     if instance not in accepted_instances(component):
         raise PriceError(
@@ -162,7 +162,7 @@ def check_instance(instance: str, component: Component) -> None:
 
 
 def near_instances(instance: str, component: Component, n: int = 3) -> list[str]:
-    """Return types that SageMaker takes with nearly the same name: the nearest, then `n` of the same size."""
+    """Return accepted types of similar names: the most similar one, then `n` of the same size."""
     accepted = sorted(accepted_instances(component))
     same_size = [name for name in accepted if name.endswith(instance[instance.rfind(".") :])]
     near = [

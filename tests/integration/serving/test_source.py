@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import math
@@ -23,7 +22,7 @@ from fasttrees._aws.errors import AwsError
 from fasttrees.serving import s3
 from fasttrees.serving.archive import extract_model
 from fasttrees.serving.errors import ModelSourceError
-from fasttrees.serving.fetch import EXPLAINER, Fetch, Watchdog
+from fasttrees.serving.fetch import Fetch, Watchdog
 from fasttrees.serving.models import load_model
 from fasttrees.serving.s3 import open_unnamed
 from fasttrees.serving.settings import Settings
@@ -167,32 +166,6 @@ def test_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable
 # -- checksums --------------------------------------------------------------------------------------------------------
 
 
-def reflected_crc(data: bytes, polynomial: int, width: int) -> int:
-    """Compute a checksum bit by bit, as its definition has it."""
-    value = ones = (1 << width) - 1
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (polynomial if value & 1 else 0)
-    return value ^ ones
-
-
-@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 100, 1001])
-def test_checksums(size: int) -> None:
-    data = MODEL[:size]
-    assert crc32c(data) == reflected_crc(data, 0x82F63B78, 32)
-    assert crc64nvme(data) == reflected_crc(data, 0x9A6C9329AC4BC9B5, 64)
-    for cut in {0, 1, size // 2, size}:
-        assert crc32c(data[cut:], crc32c(data[:cut])) == crc32c(data)
-        assert crc64nvme(data[cut:], crc64nvme(data[:cut])) == crc64nvme(data)
-
-
-def test_checksums_of_the_catalogue() -> None:
-    """The published check values, of the digits 1 to 9."""
-    assert crc32c(b"123456789") == 0xE3069283
-    assert crc64nvme(b"123456789") == 0xAE8B14860A799888
-
-
 def text(digest: bytes) -> str:
     return b64encode(digest).decode()
 
@@ -325,49 +298,7 @@ def test_archive_that_grows_beyond_bounds(monkeypatch: pytest.MonkeyPatch) -> No
         extracted(packed({"model.txt": MODEL, "zeros": b"0"}))
 
 
-# -- causes -----------------------------------------------------------------------------------------------------------
-
-
-class ResponseStreamingError(Exception):
-    """Looks like botocore's: it has the name of the attribute, but no answer."""
-
-    response = None
-
-
-class AnswerError(Exception):
-    """Looks like botocore's ClientError."""
-
-    operation_name = "GetObject"
-
-    def __init__(self, status: int, code: str, message: str = "said so") -> None:
-        self.response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-
-
-@pytest.mark.parametrize(
-    ("error", "cause"),
-    [
-        (AnswerError(403, "ExpiredToken"), "the credentials are refused; give the execution role"),
-        (
-            AnswerError(403, "InvalidObjectState"),
-            "archived; restore it to a storage class that can be read at once",
-        ),
-        (AnswerError(412, "412"), "was replaced while it was fetched"),
-        (
-            AnswerError(404, "NoSuchVersion"),
-            "no such version; see MODEL_S3_VERSION_ID (GetObject was answered NoS",
-        ),
-        (AnswerError(418, "Teapot", "short\nand  stout"), "GetObject was answered Teapot: short and stout"),
-        (
-            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-            "No space left on device; set TMPDIR to a directory with more",
-        ),
-        (ResponseStreamingError("cut"), "the connection broke again and again: cut"),
-        (RecursionError("too deep"), "S3 does not say in which region the bucket is: set AWS_REGION"),
-        (KeyError("x"), "KeyError: 'x'"),
-    ],
-)
-def test_causes(error: Exception, cause: str) -> None:
-    assert EXPLAINER.explain(error, "sa-east-1").startswith(cause)
+# -- the process that fetches ------------------------------------------------------------------------------------------
 
 
 def test_a_stalled_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,36 +1,22 @@
-"""Tags, and what errors of AWS become."""
+"""Errors of AWS as the programs report them."""
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
-from fasttrees.pipeline import Config, PipelineError
+from fasttrees.pipeline import PipelineError
 from fasttrees.pipeline.aws.errors import explaining
-from fasttrees.pipeline.aws.tags import add_tags, are_own, own_tags, tag_list
-
-
-def config(**aws: Any) -> Config:
-    return Config.model_validate({"pipeline": {"project": "flights", "experiment": "one"}, "aws": aws})
+from fasttrees.serving.fetch import EXPLAINER
 
 
 def answer(code: str, message: str = "why", status: int = 400, **more: Any) -> ClientError:
     facts = {"HTTPStatusCode": status, "RetryAttempts": 7, "HTTPHeaders": more.pop("headers", {})}
     return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": facts}, more["operation"])
-
-
-def test_tags_prove_project_and_experiment() -> None:
-    tags = tag_list(config(tags={"team": "data", "fasttrees:project": "stolen"}))
-    assert {"Key": "team", "Value": "data"} in tags
-    assert are_own(tags, config())
-    for missing in own_tags(config()):
-        assert not are_own([tag for tag in tags if tag["Key"] != missing], config())
-    assert not are_own(tags, Config.model_validate({"pipeline": {"project": "flights", "experiment": "two"}}))
-    kept = add_tags([{"Key": "cost", "Value": "7"}], config())
-    assert {"Key": "cost", "Value": "7"} in kept
-    assert are_own(kept, config())
 
 
 @pytest.mark.parametrize(
@@ -72,3 +58,48 @@ def test_credentials_are_never_quoted() -> None:
             raise error
         assert "SECRET" not in str(caught.value)
         assert "IOSFODNN7EXAMPLE" not in str(caught.value)
+
+
+# -- without boto3 -----------------------------------------------------------------------------------------------------
+
+
+class ResponseStreamingError(Exception):
+    """Looks like botocore's: it has the name of the attribute, but no answer."""
+
+    response = None
+
+
+class AnswerError(Exception):
+    """Looks like botocore's ClientError."""
+
+    operation_name = "GetObject"
+
+    def __init__(self, status: int, code: str, message: str = "said so") -> None:
+        self.response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (AnswerError(403, "ExpiredToken"), "the credentials are refused; give the execution role"),
+        (
+            AnswerError(403, "InvalidObjectState"),
+            "archived; restore it to a storage class that can be read at once",
+        ),
+        (AnswerError(412, "412"), "was replaced while it was fetched"),
+        (
+            AnswerError(404, "NoSuchVersion"),
+            "no such version; see MODEL_S3_VERSION_ID (GetObject was answered NoS",
+        ),
+        (AnswerError(418, "Teapot", "short\nand  stout"), "GetObject was answered Teapot: short and stout"),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+            "No space left on device; set TMPDIR to a directory with more",
+        ),
+        (ResponseStreamingError("cut"), "the connection broke again and again: cut"),
+        (RecursionError("too deep"), "S3 does not say in which region the bucket is: set AWS_REGION"),
+        (KeyError("x"), "KeyError: 'x'"),
+    ],
+)
+def test_causes(error: Exception, cause: str) -> None:
+    assert EXPLAINER.explain(error, "sa-east-1").startswith(cause)
