@@ -1,4 +1,4 @@
-"""A stage for pipelines of ``pyspark.ml``. Needs pyspark; :mod:`fasttrees.spark` itself imports it when it is used."""
+"""A stage for pipelines of ``pyspark.ml``. Needs pyspark; :mod:`fasttrees.spark` itself imports it on first use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCols, HasPredictionCol
 from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
 
+from fasttrees._distributed import read_model
 from fasttrees.errors import InputError, ModelTextError
 from fasttrees.model import Model, loads
-from fasttrees.spark import read_model, transform
+from fasttrees.spark import transform
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -102,10 +103,10 @@ class FastTreesModel(Transformer, HasInputCols, HasPredictionCol, MLReadable, ML
         return transform(
             dataset,
             self._model,
-            self.getInputCols() if self.isDefined(self.inputCols) else None,
-            self.getPredictionCol(),
-            self.getKind(),
-            self.getNumThreads() or None,
+            columns=self.getInputCols() if self.isDefined(self.inputCols) else None,
+            output=self.getPredictionCol(),
+            kind=self.getKind(),
+            n_threads=self.getNumThreads() or None,
         )
 
     def write(self) -> MLWriter:

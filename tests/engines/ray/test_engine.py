@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import fasttrees
 import fasttrees.ray
-from fasttrees._distributed import Shipped
+from fasttrees._distributed import PortableModel
 from tests.support.builders import Matrix, assert_same_bits
 from tests.support.engine_models import KINDS, large_model_text, load, rows
 
@@ -69,6 +69,15 @@ def test_blocks(ray: Any, name: str, kind: str, cuts: list[int], batch_size: int
         compute=ray.data.ActorPoolStrategy(size=1),
     ).materialize()  # fmt: skip
     assert_same_bits(predictions(result), model.predict(values, **KINDS[kind]))
+
+
+def test_kept_columns(ray: Any) -> None:
+    values = rows(60, 5)
+    dataset = blocks(ray, table_of(values, NAMES), [20])
+    for keep in (["id"], ["id", NAMES[2]]):
+        result = fasttrees.ray.predict(dataset, MODEL, keep=keep).materialize()
+        assert result.columns() == [*keep, "prediction"]
+        assert_same_bits(predictions(result), MODEL.predict(values))
 
 
 def test_parquet(ray: Any, tmp_path: Path) -> None:
@@ -133,7 +142,7 @@ def test_a_large_model_is_shared(ray: Any) -> None:
         lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
         return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
-    reference = ray.put(Shipped.of(model))
+    reference = ray.put(PortableModel.of(model))
     assert ray.get(private_bytes.remote([reference])) < 20_000_000
 
 
@@ -170,7 +179,7 @@ def test_refused_before_the_job(ray: Any) -> None:
     dataset = ray.data.from_arrow(table_of(rows(10, 5), NAMES))
     with pytest.raises(fasttrees.InputError, match="expected the columns 'x'"):
         fasttrees.ray.predict(dataset, MODEL, columns=[*NAMES[:4], "x"])
-    with pytest.raises(fasttrees.InputError, match="to be made"):
+    with pytest.raises(fasttrees.InputError, match="expected a new name as output, got 'id'"):
         fasttrees.ray.predict(dataset, MODEL, output="id")
     words = ray.data.from_arrow(pa.table({name: ["a", "b"] for name in NAMES}))
     with pytest.raises(fasttrees.InputError, match="string"):

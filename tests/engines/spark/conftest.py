@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import MODELS, ROOT
 
 HERE = ROOT / "tests" / "engines" / "spark"
 
@@ -51,4 +51,4 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> Path:
-    return HERE.parents[1] / "models"
+    return MODELS
