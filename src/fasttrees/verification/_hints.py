@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import fasttrees
-from fasttrees.verification._kept import Kept
 from fasttrees.verification._rows import Array
+from fasttrees.verification._sample import Sample
 
 __all__ = ["Float32", "explain"]
 
@@ -59,13 +59,13 @@ class _Side:
         return bool(np.isclose(made.reshape(values.shape), values, rtol=self._close, atol=0.0, equal_nan=True).all())
 
 
-def explain(model: fasttrees.Model, differing: Kept, raw_score: bool, are_float32: tuple[bool, bool]) -> list[str]:
+def explain(model: fasttrees.Model, differing: Sample, raw_score: bool, are_float32: tuple[bool, bool]) -> list[str]:
     """Say what one side might have done.
 
     Parameters
     ----------
     model : Model
-    differing : Kept
+    differing : Sample
         Rows whose bits differ.
     raw_score : bool
         Whether raw scores are compared.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fasttrees
-from fasttrees.verification._kept import Kept
 from fasttrees.verification._result import TreeDifference
 from fasttrees.verification._rows import Array
+from fasttrees.verification._sample import Sample
 
 __all__ = ["candidates", "common_trees", "compare_trees"]
 
@@ -72,14 +72,14 @@ def common_trees(found: list[list[TreeDifference]]) -> str | None:
     return f"In the rows that differ most, {disagree} with the reference's model: {named}{more}."
 
 
-def candidates(model: fasttrees.Model, differing: Kept, equal: Kept | None, raw_score: bool) -> str | None:
+def candidates(model: fasttrees.Model, differing: Sample, equal: Sample | None, raw_score: bool) -> str | None:
     """Find leaves that all differing rows end in and no equal one does: one of them may have another value.
 
     Parameters
     ----------
     model : Model
-    differing : Kept
-    equal : Kept or None
+    differing : Sample
+    equal : Sample or None
     raw_score : bool
         Whether both columns are raw scores.
     """
@@ -105,7 +105,7 @@ def candidates(model: fasttrees.Model, differing: Kept, equal: Kept | None, raw_
     return f"{text} The reference's raw scores are {abs(change):.4g} {way} there."
 
 
-def _change(model: fasttrees.Model, rows: Kept, raw_score: bool) -> float | None:
+def _change(model: fasttrees.Model, rows: Sample, raw_score: bool) -> float | None:
     """Find by how much the reference's raw scores are higher, if it is about the same in nearly all rows."""
     if rows.references.shape[1] != 1:
         return None

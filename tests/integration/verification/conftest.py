@@ -34,7 +34,7 @@ def predicted(flights: Matrix) -> Matrix:
 
 @pytest.fixture
 def against(tmp_path: Path) -> Verify:
-    """Verify the flights, or another model and rows, against these reference predictions."""
+    """Verify the flights, or another model and rows, against these reference predictions; look for causes."""
 
     def run(reference: Matrix | None, model: str = MODEL, rows: Matrix | None = None, **options: Any) -> Verification:
         rows_file = ROWS
@@ -44,7 +44,7 @@ def against(tmp_path: Path) -> Verify:
         if reference is not None:
             options["reference"] = str(tmp_path / "reference.npy")
             np.save(options["reference"], reference)
-        return verify(model, rows_file, **options)
+        return verify(model, rows_file, **{"explain": True, **options})
 
     return run
 

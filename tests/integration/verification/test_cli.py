@@ -44,6 +44,24 @@ def test_a_bad_one_does_not(command: Command, shifted: str) -> None:
     )
 
 
+def test_explain(command: Command, shifted: str, predicted: Matrix, tmp_path: Path) -> None:
+    """A failure without it says in one line what it does; a success does not."""
+    hint = "--explain looks for causes: rows moved, columns swapped, numbers rounded, a leaf changed."
+    cause = "The reference is what the model gives rounded to 3 decimals."
+    np.save(tmp_path / "rounded.npy", np.round(predicted, 3))
+    arguments = (MODEL, ROWS, "--reference", str(tmp_path / "rounded.npy"))
+    assert command(*arguments) == 1
+    assert command.out.count(hint) == 1
+    assert cause not in command.out
+    assert command(*arguments, "--explain") == 1
+    assert hint not in command.out
+    assert cause in command.out
+    assert command(*arguments, "--explain", "--json") == 1
+    assert (command.json["explained"], command.json["findings"]) == (True, [cause])
+    assert command(*arguments, "--tolerance", "0.1") == 0
+    assert hint not in command.out
+
+
 def test_a_reference_that_ends_early_fails(command: Command, predicted: Matrix, tmp_path: Path) -> None:
     """Though all rows that it has agree."""
     np.save(tmp_path / "reference.npy", predicted[:-1])
@@ -110,7 +128,7 @@ def test_without_lightgbm_a_reference_is_needed(command: Command, monkeypatch: p
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     assert command(MODEL, ROWS) == 1
     assert command.err.startswith("fasttrees: error: nothing to compare with: lightgbm is not installed here (")
-    assert "give that file with --reference" in command.err
+    assert "pass that file with --reference" in command.err
     assert command(MODEL, ROWS, "--reference", REFERENCE) == 0
 
 

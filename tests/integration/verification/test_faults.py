@@ -60,6 +60,40 @@ def test_a_leaf_is_named_beside_the_other_model(against: Verify, changed_leaf: t
     ]
 
 
+@pytest.mark.parametrize("explain", [False, True])
+def test_trees_are_named_whether_explained_or_not(
+    explain: bool, against: Verify, changed_leaf: tuple[str, int], predicted: Matrix
+) -> None:
+    result = against(None, changed_leaf[0], reference_model=MODEL, explain=explain)
+    assert result.explained is explain
+    assert all(row.trees and row.trees[0].tree == TREE for row in result.worst)
+    assert result.findings == [
+        "In the rows that differ most, 1 tree disagrees with the reference's model: tree 17 (10 of 10 rows)."
+    ]
+
+
+def test_without_explain_nothing_is_guessed(
+    against: Verify, changed_leaf: tuple[str, int], predicted: Matrix, flights: Matrix
+) -> None:
+    """The rest of the result is the same."""
+    swapped = flights.copy()
+    swapped[:, [2, 8]] = flights[:, [8, 2]]
+    for reference, model in (
+        (fasttrees.load(MODEL).predict(swapped), MODEL),
+        (predicted.astype(np.float32), MODEL),
+        (predicted, changed_leaf[0]),
+        (np.delete(predicted, 16), MODEL),
+        (np.insert(predicted, 16, predicted[15]), MODEL),
+        (predicted[::-1], MODEL),
+    ):
+        explained = against(reference, model)
+        plain = against(reference, model, explain=False)
+        assert explained.findings or explained.order
+        assert (plain.explained, plain.order, plain.findings) == (False, None, [])
+        only = {"explained": True, "order": explained.order, "findings": explained.findings}
+        assert plain.as_dict() | only | {"seconds": 0} == explained.as_dict() | {"seconds": 0}
+
+
 def test_a_leaf_is_named_beside_a_file(
     against: Verify, changed_leaf: tuple[str, int], predicted: Matrix, flights: Matrix
 ) -> None:

@@ -87,5 +87,5 @@ def test_lightgbm_does_not_read_compact_files(tmp_path: Path, capfd: pytest.Capt
     with pytest.raises(FastTreesError, match=f"^{path}: lightgbm cannot read the model"):
         verify(str(path), ROWS)
     assert capfd.readouterr().out == ""
-    found = verify(str(path), ROWS, reference_model=MODEL)
+    found = verify(str(path), ROWS, reference_model=MODEL, explain=True)
     assert found.n_same == 10_000

@@ -58,7 +58,7 @@ def test_a_server_with_another_model(url: str, tmp_path: Path) -> None:
     model.cut(0, 200).save_model(tmp_path / "fewer.txt")
     fewer = str(tmp_path / "fewer.txt")
     with local_server(fewer, {}, lambda line: None) as server:
-        found = verify(MODEL, ROWS, reference=REFERENCE, target=Target(url=server.url))
+        found = verify(MODEL, ROWS, reference=REFERENCE, target=Target(url=server.url), explain=True)
     assert not found.passed
     assert found.findings == ["The predictions are what the model gives with its first 200 iterations only."]
     assert found.worst[0].library == found.worst[0].reference != found.worst[0].prediction

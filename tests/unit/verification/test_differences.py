@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fasttrees.verification._differences import DECADE_LABELS, DECADES, ULP_LABELS, Differences, Sum, within
 from fasttrees.verification._grid import CELLS, LARGEST, Grid
-from fasttrees.verification._kept import Kept, Worst
+from fasttrees.verification._sample import Sample, Worst
 from tests.support.builders import Column, strange_values
 
 STRANGE = strange_values().tolist()
@@ -139,7 +139,7 @@ def test_the_worst_rows(case: tuple[Column, Column, list[int]], limit: int) -> N
     whole = Differences(0.0).add(a, b)
     for begin, end in zip([0, *cuts], [*cuts, len(a)], strict=True):
         judged = Differences(0.0).add(a[begin:end], b[begin:end])
-        block = Kept(np.arange(begin, end), a[begin:end], a[begin:end], b[begin:end], judged.severity)
+        block = Sample(np.arange(begin, end), a[begin:end], a[begin:end], b[begin:end], judged.severity)
         worst.add(block, judged.same)
     candidates = [i for i in range(len(a)) if not whole.same[i]]
     expected = sorted(candidates, key=lambda i: (-whole.severity[i], i))[:limit]
