@@ -32,7 +32,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="compare predictions with those of the training environment",
-        description="Predict for the same rows as the training environment did, by the library, a server or a "
+        description="Predict for the same rows as the training environment did, with the library, a server or a "
         "container, and compare. The status is 0 only if all rows pass: so it can gate a release.",
         allow_abbrev=False,
     )

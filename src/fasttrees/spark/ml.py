@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["FastTreesModel"]
 
-FILE = "model"  # beside the metadata: model.txt, or a compact file where there is no text
+FILE = "model"  # beside the metadata: model.txt, or a compact file if there is no text
 
 
 class FastTreesModel(Transformer, HasInputCols, HasPredictionCol, MLReadable, MLWritable):  # type: ignore[misc]
-    """A trained model as a transformer: :func:`fasttrees.spark.transform` as a stage, which saves and loads.
+    """A trained model as a transformer: :func:`fasttrees.spark.transform` as a stage that can be saved and loaded.
 
     Parameters
     ----------
     model : Model, lightgbm.Booster, fitted estimator of lightgbm.sklearn, or path of a model file
-        It cannot be changed later.
+        It cannot be replaced later.
     inputCols : sequence of str, optional
-        The feature columns, in the order of the model's features; without them those with the features' names.
+        The feature columns, in the order of the model's features. Default: those with the features' names.
     predictionCol : str, default "prediction"
         Name of the new column.
     kind : {"normal", "raw", "leaf", "contrib"}, default "normal"
@@ -110,12 +110,12 @@ class FastTreesModel(Transformer, HasInputCols, HasPredictionCol, MLReadable, ML
         )
 
     def write(self) -> MLWriter:
-        """Make the writer, as ``save`` does."""
+        """Return the writer that ``save`` uses."""
         return _Writer(self)
 
     @classmethod
     def read(cls) -> MLReader[FastTreesModel]:
-        """Make the reader, as ``load`` does."""
+        """Return the reader that ``load`` uses."""
         return _Reader()
 
 
@@ -125,7 +125,7 @@ class _Writer(MLWriter):  # type: ignore[misc]
         self._stage = stage
 
     def saveImpl(self, path: str) -> None:  # noqa: N802
-        """Write parameters and model, to wherever Spark can write."""
+        """Write parameters and model to a path of any of Hadoop's file systems."""
         DefaultParamsWriter.saveMetadata(self._stage, path, self.sc)
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder, FILE)
@@ -139,7 +139,7 @@ class _Writer(MLWriter):  # type: ignore[misc]
 
 class _Reader(MLReader):  # type: ignore[misc]
     def load(self, path: str) -> FastTreesModel:
-        """Read what the writer wrote."""
+        """Read parameters and model."""
         metadata = DefaultParamsReader.loadMetadata(path, self.sc)
         name = f"{FastTreesModel.__module__}.{FastTreesModel.__qualname__}"
         if metadata["class"] != name:
@@ -155,7 +155,7 @@ class _Reader(MLReader):  # type: ignore[misc]
 
 
 def _hadoop(context: Any, path: str) -> tuple[Any, Any]:
-    """Return the file system that a path is in, of Hadoop, and the name of the model's file there."""
+    """Return Hadoop's file system of a path, and the path of the model's file there."""
     name = context._jvm.org.apache.hadoop.fs.Path(path, FILE)
     return name.getFileSystem(context._jsc.hadoopConfiguration()), name
 

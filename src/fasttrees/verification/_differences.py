@@ -48,7 +48,7 @@ class RowVerdicts(NamedTuple):
     passed : ndarray of bool
         All of its numbers are within the tolerance, or NaN, or the same infinity.
     severity : ndarray of float
-        Largest absolute difference of its numbers; infinite where NaN or infinity stands against another value.
+        Largest absolute difference of its numbers; infinite where NaN or infinity is compared with another value.
     """
 
     same: Mask
@@ -87,7 +87,7 @@ class Differences:
     ----------
     rows, same_rows, failed_rows : int
     values, unlike_values : int
-        All numbers, and those among them where NaN or infinity stands against another value: they have no difference.
+        All numbers, and those among them where NaN or infinity is compared with another value: they have no difference.
     max_absolute, max_relative : float
     ulps : ndarray of int of shape (len(ULP_LABELS),)
     decades : ndarray of int of shape (len(DECADE_LABELS),)
@@ -158,7 +158,7 @@ def within(predictions: Array, references: Array, tolerance: float) -> Mask:
 
 
 def _subtract(a: Array, b: Array, same: Mask) -> tuple[Array, Mask]:
-    """Return absolute differences, infinite where NaN or infinity stands against another value; and where it does."""
+    """Return absolute differences, infinite where NaN or infinity is compared with another value; and where it does."""
     equal = same | (a == b)
     unlike = ~equal & ~(np.isfinite(a) & np.isfinite(b))
     with np.errstate(invalid="ignore", over="ignore"):

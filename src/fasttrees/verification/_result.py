@@ -48,7 +48,7 @@ class WorstRow:
     prediction, reference : list of float
         One number, or one for each class.
     difference : float
-        Largest absolute difference; infinite where NaN or infinity stands against another value.
+        Largest absolute difference; infinite where NaN or infinity is compared with another value.
     library : list of float or None
         Predictions of the model in this process, if those verified come from elsewhere.
     cells : dict of str to float
@@ -84,7 +84,7 @@ class Verification:
     n_compared, n_same, n_failed : int
         Rows that both columns have; with equal bits; with a difference above the tolerance.
     n_values, n_unlike : int
-        Numbers compared, and those where NaN or infinity stands against another value, which have no difference.
+        Numbers compared, and those where NaN or infinity is compared with another value, which have no difference.
     max_absolute, mean_absolute, max_relative, mean_relative : float
         Over the numbers that have a difference. Relative ones are divided by the larger of both magnitudes.
     ulps, decades : dict of str to int

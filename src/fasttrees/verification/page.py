@@ -20,7 +20,7 @@ LINE = "#8a8a8a"
 
 
 def make_page(result: Verification) -> Page:
-    """Lay out the report."""
+    """Make the report."""
     page = Page("Verification of predictions", f"{result.rows_file}, {result.n_rows:,} rows")
     page.add_verdict(result.passed, f"{result.verdict}.")
     for text in causes(result):
@@ -64,9 +64,7 @@ def make_page(result: Verification) -> Page:
         "Numbers by distance in units in the last place, on a logarithmic scale; 0: equal bits",
     )
     if result.grid.counts.any():
-        page.add_plot(
-            _density(result.grid), "Predictions over references; the colour says how many numbers are at a place"
-        )
+        page.add_plot(_density(result.grid), "Predictions over references; the colour shows the number of values")
     if result.worst:
         page.add_section("Rows that differ most")
         with_trees = result.worst[0].trees is not None
@@ -99,7 +97,7 @@ def make_page(result: Verification) -> Page:
 
 
 def _shorten(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Leave out empty classes at both ends, and write three or more of them in between as one."""
+    """Drop empty classes at both ends, and replace three or more in between by one."""
     runs = [(filled, list(run)) for filled, run in groupby(counts.items(), lambda item: item[1] > 0)]
     while runs and not runs[-1][0]:
         runs.pop()
@@ -109,7 +107,7 @@ def _shorten(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _counts(counts: Mapping[str, int]) -> Figure:
-    """Draw a bar for each class, with its number: a single row among millions must be seen."""
+    """Draw a bar for each class, with its number: a single row among millions must be visible."""
     shown = _shorten(counts)
     numbers = [n for _, n in shown]
     with drawing():

@@ -1,4 +1,4 @@
-"""A cluster of two processes on this machine: each gets the model once, and one that is killed costs only time."""
+"""A cluster of two local processes: each gets the model once, and a killed one costs only time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_same_bits(client: Client, kind: str) -> None:
 
 
 def count_openings() -> None:
-    """Let this worker count the models that it opens: one for each time that the model has reached it."""
+    """Make this worker count the models that it opens: one each time the model arrives."""
     distributed: Any = import_module("fasttrees._distributed")
     plain = getattr(distributed.open_model, "plain", distributed.open_model)
 

@@ -1,4 +1,4 @@
-"""Dask's partitions never show in the predictions; what cannot be scored is refused before anything is computed."""
+"""Dask's partitions do not affect the predictions; invalid data is rejected before anything is computed."""
 
 from __future__ import annotations
 

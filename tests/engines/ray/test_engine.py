@@ -1,4 +1,4 @@
-"""A real Ray: blocks never show in the predictions, the model is shared, a killed actor costs only time."""
+"""A real Ray: blocks do not affect the predictions, the model is shared, a killed actor costs only time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fasttrees._distributed import PortableModel
 from tests.support.builders import Matrix, assert_same_bits
 from tests.support.engine_models import KINDS, large_model_text, load, rows
 
-pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore:::pyarrow")  # they warn of what Ray does itself
+pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore:::pyarrow")  # they warn about what Ray itself does
 
 MODEL = load("multiclass")
 NAMES = MODEL.feature_name()
@@ -38,7 +38,7 @@ def blocks(ray: Any, table: pa.Table, cuts: list[int]) -> Any:
 
 
 def predictions(dataset: Any, output: str = "prediction") -> Matrix:
-    """In the order of the rows that went in."""
+    """Return predictions in the order of the input rows."""
     batch = dataset.take_batch(dataset.count(), batch_format="numpy")
     return np.asarray(batch[output][np.argsort(batch["id"])])
 
@@ -157,7 +157,7 @@ def test_tensors_and_the_class_by_hand(ray: Any) -> None:
 
 
 def test_categories_of_blocks_of_arrow(ray: Any) -> None:
-    """Those of each block stand in another order; pandas gets them as categories."""
+    """Each block has its categories in another order; pandas gets them as categories."""
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"a": rng.normal(size=200), "c": pd.Categorical(rng.choice(list("xyz"), 200))})
     target = (frame["c"] == "y") + frame["a"]

@@ -1,4 +1,4 @@
-"""Batches of every format get the bits of ``Model.predict``; what cannot be scored is refused. No Ray runs here."""
+"""Batches of every format get the bits of ``Model.predict``; invalid ones are rejected. Without a running Ray."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let pyspark leave its sockets to the garbage collector, and warn of a pandas that it does not know yet."""
+    """Allow pyspark to leave sockets open, and to warn about a pandas that it does not support yet."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))

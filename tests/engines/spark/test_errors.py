@@ -1,4 +1,4 @@
-"""What does not fit is said before any job starts, by schema alone."""
+"""Invalid data is rejected by its schema, before any job starts."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ except fasttrees.InputError as error:
 
 
 def test_as_many_threads_as_a_task_may_use(models: Path) -> None:
-    """Needs a Spark of its own, for the setting belongs to the application."""
+    """Needs a Spark of its own, because the setting belongs to the application."""
     command = [sys.executable, "-c", TWO_CPUS, str(models / "numerical.txt")]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     assert lines[:3] == ["5000"] * 3

@@ -1,4 +1,4 @@
-"""Scores inside Spark: the bits of one process, for every model, kind and partitioning; all other columns as before."""
+"""Scores inside Spark: the bits of one process, for every model, kind and partitioning; other columns unchanged."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def functions() -> Any:
 
 
 def as_text(df: Any) -> list[str]:
-    """Spell all rows as Spark does, for some values have no equal in Python."""
+    """Format all rows as Spark does, because some values have no equivalent in Python."""
     return sorted(row[0] for row in df.selectExpr("cast(struct(*) AS string)").collect())
 
 

@@ -1,4 +1,4 @@
-"""The flights, small enough to compare in an instant, and a run of the command in this process."""
+"""The flights, a table small enough for quick comparisons, and the command run in this process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def against(tmp_path: Path) -> Verify:
 
 
 class Command:
-    """Runs ``fasttrees verify``; keeps what it wrote."""
+    """Runs ``fasttrees verify`` and keeps its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -69,8 +69,8 @@ class Command:
         def refuse(name: str) -> None:
             raise AssertionError(f"{name} is not JSON")
 
-        found: dict[str, Any] = json.loads(self.out, parse_constant=refuse)
-        return found
+        result: dict[str, Any] = json.loads(self.out, parse_constant=refuse)
+        return result
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``fasttrees verify``: status, text, JSON, files, and what is wrong usage."""
+"""``fasttrees verify``: status, text, JSON, files, and usage errors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_explain(command: Command, shifted: str, predicted: Matrix, tmp_path: Pa
 
 
 def test_a_reference_that_ends_early_fails(command: Command, predicted: Matrix, tmp_path: Path) -> None:
-    """Though all rows that it has agree."""
+    """Even if all its rows agree."""
     np.save(tmp_path / "reference.npy", predicted[:-1])
     assert command(MODEL, ROWS, "--reference", str(tmp_path / "reference.npy"), "--quiet") == 1
     assert "10,000 rows, 10,000 predictions and 9,999 reference predictions" in command.err
@@ -82,11 +82,11 @@ def test_the_tolerance_decides(command: Command, predicted: Matrix, tmp_path: Pa
 
 def test_json_is_json(command: Command, shifted: str) -> None:
     assert command(MODEL, ROWS, "--reference", shifted, "--json", "--top", "1") == 1
-    found = command.json
-    assert (found["passed"], found["n_failed"], found["n_same"], found["n_unlike"]) == (False, 2, 9998, 1)
-    (row,) = found["worst"]
+    result = command.json
+    assert (result["passed"], result["n_failed"], result["n_same"], result["n_unlike"]) == (False, 2, 9998, 1)
+    (row,) = result["worst"]
     assert (row["row"], row["reference"], row["difference"]) == (43, ["nan"], "inf")
-    assert sum(found["ulps"].values()) == found["n_values"] == 10_000
+    assert sum(result["ulps"].values()) == result["n_values"] == 10_000
 
 
 def test_quiet_says_nothing(command: Command) -> None:
@@ -133,7 +133,7 @@ def test_without_lightgbm_a_reference_is_needed(command: Command, monkeypatch: p
 
 
 def test_without_what_draws_no_page(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That is said before the work, and text needs nothing."""
+    """The error comes before the work; text output needs neither."""
     for name in ("jinja2", "matplotlib", "fasttrees._reports.page", "fasttrees._reports.plots"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "fasttrees.verification.page", raising=False)
