@@ -109,9 +109,8 @@ def _predict_frame(frame: Any, model: Model, node: Any, outputs: Output, options
         frame = frame[needed]  # which a reader of Parquet takes as the columns to read
     features = frame._meta_nonempty[wanted]
     if model.pandas_categorical is None and any(
-        isinstance(dtype, pd.CategoricalDtype) and not frame[name].cat.known
-        for name, dtype in frame.dtypes.items()
-        if name in set(wanted)
+        isinstance(features.dtypes.iloc[position], pd.CategoricalDtype) and not frame[name].cat.known
+        for position, name in enumerate(wanted)
     ):
         raise InputError(
             "the model knows no categories, and those of the DataFrame are unknown: codes would differ from partition "
