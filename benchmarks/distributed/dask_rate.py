@@ -43,7 +43,7 @@ def measure(path: str, options: argparse.Namespace) -> None:
         runs = {
             "Dask reads": Run(all_files, lambda files: throw_away(dd.read_parquet(files))),
             "fasttrees in Dask": Run(
-                all_files, lambda files: throw_away(fasttrees.dask.predict(model, dd.read_parquet(files)))
+                all_files, lambda files: throw_away(fasttrees.dask.predict(dd.read_parquet(files), model, keep=[]))
             ),
             "LightGBM in Dask": Run(
                 few,

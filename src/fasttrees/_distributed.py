@@ -1,4 +1,4 @@
-"""What scoring inside Dask and inside Ray have in common: kinds of output, choice of columns, a model on its way."""
+"""What the adapters for Spark, Dask and Ray share: their arguments, the choice of columns, and a model that travels."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ import io
 import os
 import pickle
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fasttrees._modelfile.compact import Sections, open_model, write_model
+from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.errors import InputError, InputTypeError, ModelFormatError
 from fasttrees.model import Model, load
 
-__all__ = ["KINDS", "Output", "Shipped", "choose_columns", "output_of"]
+__all__ = [
+    "KINDS",
+    "Options",
+    "Output",
+    "PortableModel",
+    "check_options",
+    "choose_features",
+    "choose_kept",
+    "output_of",
+    "read_model",
+    "some_names",
+]
 
-#: Kinds of output, and the arguments of ``Model.predict`` that ask for them.
+#: Kinds of output, and the arguments of ``Model.predict`` that request them.
 KINDS: dict[str, dict[str, bool]] = {
     "normal": {},
     "raw": {"raw_score": True},
@@ -30,13 +42,78 @@ KINDS: dict[str, dict[str, bool]] = {
 ALIGNMENT = 16  # of memory that a model may read in place: that of any bytes object
 
 
+class Options(NamedTuple):
+    """The arguments that all adapters have, checked by :func:`check_options`.
+
+    Attributes
+    ----------
+    columns : list or None
+        The feature columns, in the order of the model's features. None: those with the features' names.
+    output : str
+        Name of the column of predictions.
+    kind : str
+        A key of KINDS.
+    keep : list or None
+        Columns of the data that the result has before the predictions, in this order. None: all.
+    n_threads : int or None
+        Threads of each task.
+    """
+
+    columns: list[Any] | None
+    output: str
+    kind: str
+    keep: list[Any] | None
+    n_threads: int | None
+
+
+def check_options(
+    *,
+    columns: Sequence[Any] | None,
+    output: str,
+    kind: str,
+    keep: Sequence[Any] | None,
+    n_threads: int | None,
+    name_type: type = str,
+) -> Options:
+    """Check the arguments that all adapters have, as far as they can be without model and data.
+
+    Parameters
+    ----------
+    columns, output, kind, keep, n_threads
+        As of :class:`Options`.
+    name_type : type, default str
+        What the engine takes as the name of a column.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or `n_threads` is out of range.
+    InputTypeError
+        If an argument is of the wrong type.
+    """
+    if not isinstance(output, str):
+        raise InputTypeError(f"expected the name of a column as output, got {output!r}")
+    if kind not in KINDS:
+        raise InputError(f"expected kind to be one of {', '.join(KINDS)}, got {kind!r}")
+    resolve_n_threads(n_threads)
+    return Options(_names("columns", columns, name_type), output, kind, _names("keep", keep, name_type), n_threads)
+
+
+def _names(argument: str, names: Sequence[Any] | None, name_type: type) -> list[Any] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(isinstance(name, name_type) for name in names):
+        raise InputTypeError(f"expected a list of names as {argument}, got {names!r}")
+    return list(names)
+
+
 class Output(NamedTuple):
-    """What a model gives for each row.
+    """What a model returns for each row.
 
     Attributes
     ----------
     arguments : dict of str to bool
-        What ``Model.predict`` needs to be told.
+        Arguments of ``Model.predict``.
     width : int or None
         Numbers of a row; None: one, and the output has one dimension.
     dtype : numpy.dtype
@@ -58,15 +135,7 @@ class Output(NamedTuple):
 
 
 def output_of(model: Model, kind: str) -> Output:
-    """Tell what a model gives for each row.
-
-    Raises
-    ------
-    InputError
-        If there is no such kind.
-    """
-    if kind not in KINDS:
-        raise InputError(f"expected kind to be one of {', '.join(KINDS)}, got {kind!r}")
+    """Describe what a model returns for each row; `kind` is a key of KINDS."""
     if kind == "leaf":
         return Output(KINDS[kind], model.num_outputs(pred_leaf=True), np.dtype(np.int32))
     if kind == "contrib":
@@ -74,8 +143,10 @@ def output_of(model: Model, kind: str) -> Output:
     return Output(KINDS[kind], model.num_class if model.num_class > 1 else None, np.dtype(np.float64))
 
 
-def choose_columns(model: Model, present: Sequence[Any], columns: Sequence[Any] | None) -> list[Any]:
-    """Find the columns of a table to score, in the order of the model's features.
+def choose_features(
+    model: Model, present: Sequence[Any], columns: Sequence[Any] | None, key: Callable[[Any], Any] | None = None
+) -> list[int]:
+    """Find the feature columns of a table, in the order of the model's features.
 
     Parameters
     ----------
@@ -83,49 +154,120 @@ def choose_columns(model: Model, present: Sequence[Any], columns: Sequence[Any] 
     present : sequence
         Names of the table's columns.
     columns : sequence or None
-        What the user wants. None: the names of the features.
+        As of :class:`Options`.
+    key : callable or None, default None
+        Names with the same key are the same. None: equal names are.
+
+    Returns
+    -------
+    list of int
+        Positions in `present`.
 
     Raises
     ------
     InputError
-        If a column is missing or there twice, or if their number is not the model's.
-    InputTypeError
-        If `columns` is one name.
+        If a column is missing or ambiguous, or if their number is not the model's.
     """
-    if isinstance(columns, str):
-        raise InputTypeError(f"expected a list of names as columns, got {columns!r}")
-    present = list(present)
-    wanted = model.feature_name() if columns is None else list(columns)
+    wanted = model.feature_name() if columns is None else columns
     if len(wanted) != model.num_feature():
         raise InputError(f"expected {model.num_feature()} columns, one for each feature, got {len(wanted)}")
-    counts = Counter(present)  # not by looking through the list: Ray asks for each batch, of thousands of columns too
-    missing = [name for name in wanted if name not in counts]
-    if missing:
-        hint = "; name the feature columns in columns" if columns is None else ""
-        raise InputError(f"expected the columns {_some(missing)}, got {_some(present)}{hint}")
-    twice = [name for name in dict.fromkeys(wanted) if counts[name] > 1]
-    if twice:
+    hint = "; name the feature columns in columns" if columns is None else ""
+    return _positions(present, wanted, key, hint)
+
+
+def choose_kept(
+    present: Sequence[Any],
+    keep: Sequence[Any] | None,
+    outputs: Sequence[str],
+    key: Callable[[Any], Any] | None = None,
+) -> list[int]:
+    """Find the columns of a table that the result has as well.
+
+    Parameters
+    ----------
+    present, key
+        As of :func:`choose_features`.
+    keep : sequence or None
+        As of :class:`Options`.
+    outputs : sequence of str
+        Names of the columns of predictions.
+
+    Returns
+    -------
+    list of int
+        Positions in `present`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, ambiguous or named twice, or has the name of one of the `outputs`.
+    """
+    names = list(present if keep is None else keep)
+    kept = {key(name) if key else name for name in names}
+    if taken := [name for name in outputs if (key(name) if key else name) in kept]:
+        raise InputError(f"expected a new name as output, got {taken[0]!r}, which the data has: use another, or keep")
+    if keep is None:
+        return list(range(len(names)))
+    if len(kept) < len(names):
+        raise InputError(f"expected different names in keep, got {some_names(names)}")
+    return _positions(present, names, key, " in keep")
+
+
+def _positions(present: Sequence[Any], wanted: Sequence[Any], key: Callable[[Any], Any] | None, hint: str) -> list[int]:
+    keys = list(present if key is None else map(key, present))
+    wanted_keys = list(wanted if key is None else map(key, wanted))
+    positions = {
+        name: position for position, name in enumerate(keys)
+    }  # Ray asks for each batch, of thousands of columns
+    counts = Counter(keys)
+    if missing := [name for name, wanted_key in zip(wanted, wanted_keys, strict=True) if wanted_key not in counts]:
+        raise InputError(f"expected the columns {some_names(missing)}, got {some_names(list(present))}{hint}")
+    if twice := [name for name, wanted_key in zip(wanted, wanted_keys, strict=True) if counts[wanted_key] > 1]:
         raise InputError(f"expected columns of different names, got more than one named {twice[0]!r}")
-    return wanted
+    return [positions[wanted_key] for wanted_key in wanted_keys]
 
 
-def _some(names: Sequence[Any]) -> str:
+def some_names(names: Sequence[Any]) -> str:
+    """Write names for an error: the first ten, and how many more."""
     return ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-class Shipped:
-    """A model on its way to other processes, which is opened where it is used first, and once.
+def read_model(model: Any) -> Model:
+    """Make a Model of what the adapters take as one.
 
-    It travels as the bytes of a compact file, which bring the plans along; with protocol 5 of pickle as a buffer of
-    its own, so where an engine hands such a buffer on in shared memory, the processes of a machine share the model. Or
-    it travels as the path of a file that all of them can read.
+    Raises
+    ------
+    InputTypeError
+        If it is something else than a Model, a Booster, a fitted estimator or a path.
+    OSError, ModelFormatError
+        If the file cannot be read, or is no model.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, (str, os.PathLike)):
+        return load(model)
+    try:
+        return Model.from_booster(model)
+    except InputTypeError:
+        raise InputTypeError(
+            "expected a Model, a lightgbm.Booster, a fitted estimator or the path of a model file, "
+            f"got {type(model).__name__}"
+        ) from None
+
+
+class PortableModel:
+    """A model that can be pickled for other processes, each of which opens it once, on first use.
+
+    It is pickled as the bytes of a compact file, which include the plans; with protocol 5 as an out-of-band buffer,
+    so if an engine puts such buffers into shared memory, the processes of a machine share the model. Or it is pickled
+    as the path of a file that all processes can read.
 
     Parameters
     ----------
     source : bytes-like or str
         A compact file, or an absolute path.
     digest : str
-        Of the source's contents: another file at the path is refused.
+        BLAKE2b of the source's contents: another file at the path is an error.
     """
 
     def __init__(self, source: Any, digest: str) -> None:
@@ -133,25 +275,22 @@ class Shipped:
         self.digest = digest
 
     @classmethod
-    def of(cls, model: Any) -> Shipped:
-        """Pack a Model, or the path of a model file.
+    def of(cls, model: Any) -> PortableModel:
+        """Pack what :func:`read_model` takes; a path stays one, and is opened by each process.
 
         Raises
         ------
-        InputTypeError
-            If it is something else.
-        OSError, ModelFormatError
-            If the file cannot be read, or is no model.
+        InputTypeError, OSError, ModelFormatError
+            As of :func:`read_model`.
         """
-        if isinstance(model, Model):
-            file = io.BytesIO()
-            write_model(file, model._evaluator, model._header)
-            content = file.getvalue()
-            return cls(content, _digest(content))
         if isinstance(model, (str, os.PathLike)):
             path = os.path.abspath(os.fspath(model))
             return cls(path, _digest_of_file(path))
-        raise InputTypeError(f"expected a Model or the path of a model file, got {type(model).__name__}")
+        model = read_model(model)
+        file = io.BytesIO()
+        write_model(file, model._evaluator, model._header)
+        content = file.getvalue()
+        return cls(content, _digest(content))
 
     @cached_property
     def model(self) -> Model:
@@ -160,7 +299,7 @@ class Shipped:
         Raises
         ------
         OSError, ModelFormatError
-            If the path cannot be read here, or has another file than it had where the model was packed.
+            If the path cannot be read here, or leads to another file than where the model was packed.
         """
         if not isinstance(self._source, str):
             parts = open_model(Sections(self._source))
@@ -182,11 +321,11 @@ class Shipped:
         return object.__sizeof__(self) + len(self._source)
 
 
-def _restore(source: Any, digest: str) -> Shipped:
+def _restore(source: Any, digest: str) -> PortableModel:
     if not isinstance(source, (str, bytes)):
         aligned = np.frombuffer(source, np.uint8).ctypes.data % ALIGNMENT == 0
         source = memoryview(source).cast("B").toreadonly() if aligned else bytes(source)
-    return Shipped(source, digest)
+    return PortableModel(source, digest)
 
 
 def _digest(content: Any) -> str:

@@ -1,4 +1,4 @@
-"""Figures of matplotlib as SVG that stands in the HTML of a page, several on one page."""
+"""Render figures of matplotlib as SVG for the HTML of a page, several on one page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small files, and it can be searched
     "svg.hashsalt": "fasttrees",  # the same figure, the same bytes
     "text.color": INK,
-    "text.parse_math": False,  # a feature's name may hold dollars
+    "text.parse_math": False,  # a feature's name may contain dollars
     "xtick.color": INK,
     "ytick.color": INK,
 }
@@ -46,9 +46,9 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Set the style while something is drawn, whatever the user's own matplotlibrc says; in one thread at a time."""
+    """Set the style while drawing, whatever the user's matplotlibrc says; in one thread at a time."""
     with warnings.catch_warnings(), matplotlib.rc_context():
-        # Only the browser's fonts matter, so it is no harm if matplotlib's lacks a letter.
+        # The browser's fonts are used, so it does not matter if matplotlib's lacks a letter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -56,7 +56,7 @@ def drawing() -> Iterator[None]:
 
 
 def new_figure(width: float = 6.4, height: float = 3.6) -> Figure:
-    """Make a figure that pyplot does not know of, so that nobody needs to close it; sizes in inches."""
+    """Make a figure outside pyplot, which need not be closed; sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -67,9 +67,9 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
     ----------
     figure : matplotlib.figure.Figure
     name : str
-        Put before each id of the drawing: ids must differ between the drawings of a page.
+        Prefix of each id of the drawing: ids must differ between the drawings of a page.
     label : str
-        What those hear who do not see it.
+        Text for screen readers.
     """
     file = io.BytesIO()
     with drawing():
@@ -77,7 +77,7 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
     root = ElementTree.fromstring(file.getvalue())
     for parent in list(root.iter()):
         for child in list(parent):
-            # Metadata names matplotlib's site; the style is for all of the page's elements, so it is the page's affair.
+            # Metadata names matplotlib's site; the style would apply to the whole page.
             if _local(child.tag) in ("metadata", "style"):
                 parent.remove(child)
     for element in root.iter():
@@ -91,7 +91,7 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
 
 
 def _local(name: Any) -> str:
-    """Take a name out of its namespace: HTML needs none for SVG."""
+    """Remove the namespace of a name: HTML needs none for SVG."""
     return re.sub(r"^\{.*\}", "", str(name))
 
 

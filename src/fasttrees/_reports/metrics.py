@@ -1,7 +1,7 @@
-"""How well predictions fit the truth, by the objective of the model.
+"""Metrics of predictions, by the objective of the model.
 
-The formulas are written here, with numpy alone: scikit-learn and what it needs would be many times the size of all the
-rest of a training image, for a dozen lines. The tests compare them with scikit-learn's.
+They are computed with numpy alone: scikit-learn and its dependencies would be many times the size of the rest of a
+training image, for a dozen lines. The tests compare the results with scikit-learn's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["TITLES", "is_classes", "kind_of", "notes", "score", "with_parameters
 
 Array = NDArray[np.float64]
 
-#: What people call the metrics.
+#: Names of the metrics in reports.
 TITLES = {
     "accuracy": "accuracy",
     "auc": "AUC",
@@ -39,7 +39,7 @@ EPSILON = float(np.finfo(np.float64).eps)  # scikit-learn's bound for the logari
 
 
 def is_classes(prediction: ArrayLike) -> bool:
-    """Tell whether predictions of a binary model are 0 and 1 alone: classes, not probabilities."""
+    """Return whether predictions of a binary model are only 0 and 1: classes, not probabilities."""
     values = np.asarray(prediction, np.float64)
     return bool(((values == 0) | (values == 1)).all())
 
@@ -50,23 +50,23 @@ def score(objective: str, truth: ArrayLike, prediction: ArrayLike) -> dict[str, 
     Parameters
     ----------
     objective : str
-        As the model has it, such as ``binary sigmoid:1`` or ``multiclass num_class:5``; :func:`with_parameters` makes
+        As in the model, such as ``binary sigmoid:1`` or ``multiclass num_class:5``; :func:`with_parameters` makes
         those of ``tweedie`` and ``quantile`` complete.
     truth : array_like of float of shape (n_rows,)
-        Of classes: their numbers, from 0.
+        For classes their numbers, from 0.
     prediction : array_like of float of shape (n_rows,) or (n_rows, n_classes)
-        What the model gives: probabilities of classes, numbers. Predictions of a model of classes that are classes
+        Output of the model: probabilities of classes, or numbers. Predictions of a model of classes that are classes
         themselves (0 and 1 for binary ones; one column for multiclass ones) get the metrics of classes.
 
     Returns
     -------
     dict of str to float
-        By the names of :data:`TITLES`. What is not defined for these rows is left out; :func:`notes` says it.
+        By the names of :data:`TITLES`. Metrics undefined for these rows are left out; :func:`notes` lists them.
 
     Raises
     ------
     InputError
-        Of the first row that has no place in the formulas: what was expected there and got.
+        With the first invalid row: what was expected, and what was found.
     """
     kind = kind_of(objective)
     truth = np.asarray(truth, np.float64)
@@ -91,24 +91,24 @@ def score(objective: str, truth: ArrayLike, prediction: ArrayLike) -> dict[str, 
 
 
 def notes(objective: str, truth: ArrayLike) -> list[str]:
-    """Say which metrics :func:`score` leaves out for this truth, and why."""
+    """Describe which metrics :func:`score` leaves out for this truth, and why."""
     kind = kind_of(objective)
     truth = np.asarray(truth, np.float64)
     constant = bool((truth == truth[:1]).all())
     if kind == "binary" and constant:
         return ["AUC is left out: the truth is of one class only."]
     if kind == "ranking":
-        return ["NDCG and MAP are left out: the rows do not tell which query they belong to."]
-    said = []
+        return ["NDCG and MAP are left out: the rows have no query ids."]
+    texts = []
     for of_kind, name, title in (
         ("tweedie", "tweedie_variance_power", "deviance"),
         ("quantile", "alpha", "pinball loss"),
     ):
         if kind == of_kind and parameter_of(objective, name) is None:
-            said.append(f"The {title} is left out: the objective does not tell its {name}.")
+            texts.append(f"The {title} is left out: the objective has no {name}.")
     if constant and kind in ("regression", "quantile", "mape", "poisson", "gamma", "tweedie"):
-        said.append("R² is left out: the truth is the same in all rows.")
-    return said
+        texts.append("R² is left out: the truth is the same in all rows.")
+    return texts
 
 
 def _score_binary(truth: Array, prediction: Array) -> dict[str, float]:
@@ -179,7 +179,7 @@ def _score_numbers(kind: str, objective: str, truth: Array, prediction: Array) -
 
 
 def _deviance(truth: Array, prediction: Array, power: float) -> float:
-    """Mean deviance of Tweedie's distributions, Poisson's (1) and the gamma distribution (2) among them."""
+    """Return the mean deviance of Tweedie's distributions, including Poisson's (1) and the gamma distribution (2)."""
     allowed, least = (truth > 0, "a number above 0") if power == 2 else (truth >= 0, "0 or more")
     _check(allowed, "truth", least, truth)
     _check(prediction > 0, "prediction", "a number above 0", prediction)
@@ -208,7 +208,7 @@ def _log_loss(truth: Array, probability: Array) -> float:
 
 
 def _rank(values: Array) -> Array:
-    """Ranks from 1; equal values share the mean of theirs."""
+    """Return ranks from 1; equal values get the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks: Array = (last - (counts - 1) / 2)[inverse.reshape(-1)]

@@ -1,4 +1,4 @@
-"""What objectives predict, by their texts in models."""
+"""Parse objectives as models name them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fasttrees.errors import InputError
 
 __all__ = ["kind_of", "parameter_of", "with_parameters"]
 
-# Objectives as model.txt has them, then as the images of XGBoost and of the linear learner have them.
+# Names in model.txt, then those of SageMaker's images of XGBoost and of the linear learner.
 KINDS = {
     "binary": "binary",
     "multiclass": "multiclass",
@@ -47,17 +47,17 @@ KINDS = {
 
 
 def kind_of(objective: str) -> str:
-    """Tell what is predicted: ``binary``, ``multiclass``, ``regression``, ``ranking``, ...
+    """Return what is predicted: ``binary``, ``multiclass``, ``regression``, ``ranking``, ...
 
     Parameters
     ----------
     objective : str
-        As the model has it, such as ``binary sigmoid:1``.
+        As in the model, such as ``binary sigmoid:1``.
 
     Raises
     ------
     InputError
-        If the objective is not known.
+        If the objective is unknown.
     """
     name = objective.split(" ")[0]
     if name not in KINDS:
@@ -66,7 +66,7 @@ def kind_of(objective: str) -> str:
 
 
 def with_parameters(objective: str, parameters: str | None) -> str:
-    """Add to an objective the parameters that its metrics need, and that LightGBM does not write behind its name.
+    """Add to an objective the parameters that its metrics need, and that LightGBM does not write after its name.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def with_parameters(objective: str, parameters: str | None) -> str:
         ``tweedie`` becomes ``tweedie tweedie_variance_power:1.2``, ``quantile`` becomes ``quantile alpha:0.9``; others
         stay as they are.
     parameters : str or None
-        The training parameters as the model file has them: ``[alpha: 0.9]``, a line each.
+        The training parameters as in the model file: a line ``[alpha: 0.9]`` for each.
     """
     name = {"tweedie": "tweedie_variance_power", "quantile": "alpha"}.get(objective)
     match = re.search(rf"^\[{name}: ([^]]+)\]", parameters or "", re.MULTILINE) if name else None
@@ -82,7 +82,7 @@ def with_parameters(objective: str, parameters: str | None) -> str:
 
 
 def parameter_of(objective: str, name: str) -> float | None:
-    """Return the number behind ``name:`` in an objective; None if it has none."""
+    """Return the number after ``name:`` in an objective; None if there is none."""
     match = re.search(rf"(?<!\S){name}:(\S+)", objective)
     try:
         return float(match[1]) if match else None

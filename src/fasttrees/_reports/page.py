@@ -29,16 +29,16 @@ TO_COMMAS = str.maketrans(",.", ".,")
 
 
 class Page:
-    """A page that grows from top to bottom; all text that is given is shown as it is, whatever it holds.
+    """A page, filled from top to bottom; text is escaped, whatever it contains.
 
-    The same calls give the same bytes.
+    The same calls produce the same bytes.
 
     Parameters
     ----------
     title : str
     subtitle : str
     language : {"en", "pt-BR"}
-        Of the text that is given; numbers are written as it writes them.
+        Language of the text; numbers are formatted for it.
     """
 
     def __init__(self, title: str, subtitle: str = "", language: Language = "en") -> None:
@@ -59,7 +59,7 @@ class Page:
         self._blocks.append({"kind": "text", "text": text})
 
     def add_verdict(self, good: bool, text: str) -> None:
-        """Add what a check has come to, so that nobody overlooks it."""
+        """Add the result of a check, set off from the text."""
         word = VERDICTS[self.language][good]
         self._blocks.append({"kind": "verdict", "good": good, "word": word, "text": text})
 
@@ -81,10 +81,10 @@ class Page:
         ----------
         headers : sequence of str
         rows : iterable of sequences of str, int, float or None
-            As long as `headers`; None is an empty cell. Strings are shown as they are, fractions with six digits.
+            As long as `headers`; None is an empty cell. Strings are shown as they are, floats with six digits.
         caption : str
         numeric : collection of int, optional
-            Columns whose cells stand to the right; default: those that hold numbers and nothing else.
+            Columns to align right; default: those with numbers only.
         """
         table = [list(row) for row in rows]
         for i, row in enumerate(table):
@@ -104,7 +104,7 @@ class Page:
         )
 
     def add_plot(self, figure: Figure, caption: str) -> None:
-        """Add a figure; the caption is also what those hear who do not see it."""
+        """Add a figure; the caption is its text for screen readers too."""
         self._n_plots += 1
         svg = to_svg(figure, f"plot-{self._n_plots}", caption)
         self._blocks.append({"kind": "plot", "svg": Markup(svg), "caption": caption})
@@ -123,7 +123,7 @@ class Page:
         )
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write the HTML file, whole or not at all."""
+        """Write the HTML file atomically."""
         with replacing(path) as file:
             file.write(self.render().encode("utf-8", "replace"))
 

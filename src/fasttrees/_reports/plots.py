@@ -1,6 +1,6 @@
 """The plots of reports, as figures of matplotlib.
 
-A plot is as small for ten million rows as for a thousand: what would be points is counted in bins first.
+A plot is as small for ten million rows as for a thousand, because points are counted in bins first.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = [
     "score_histogram",
 ]
 
-MAX_POINTS = 400  # of a line: more are not seen
+MAX_POINTS = 400  # of a line: more would not be visible
 MAX_LABEL = 40
 MAX_CLASSES_WITH_NUMBERS = 12
 CALIBRATION_BINS = 15
 CELLS = 60  # of a density, in each direction
 QUIET = "#8a8a8a"
-DENSITY = LinearSegmentedColormap.from_list("density", ["#8fbcee", "#7a4fbf", "#d6336c"])  # seen on any paper
+DENSITY = LinearSegmentedColormap.from_list("density", ["#8fbcee", "#7a4fbf", "#d6336c"])  # visible on light and dark
 
 
 def learning_curves(metrics: Mapping[str, Mapping[str, Sequence[float]]], best_iteration: int | None = None) -> Figure:
@@ -46,15 +46,15 @@ def learning_curves(metrics: Mapping[str, Mapping[str, Sequence[float]]], best_i
     metrics : mapping of str to mapping of str to sequence of float
         Name of the metric to name of the rows, such as ``train``, to a value for each iteration.
     best_iteration : int, optional
-        Counted from 1, as LightGBM does; it is marked.
+        From 1, as LightGBM counts; it is marked.
     """
     with drawing():
         figure = new_figure(height=2.8 * max(len(metrics), 1))
         all_axes = figure.subplots(max(len(metrics), 1), squeeze=False)[:, 0]
         for axes, (metric, lines) in zip(all_axes, metrics.items(), strict=False):
             for name, values in lines.items():
-                kept = _thin(len(values))
-                axes.plot(kept + 1, np.asarray(values, np.float64)[kept], label=_shorten(name))
+                drawn = _thin(len(values))
+                axes.plot(drawn + 1, np.asarray(values, np.float64)[drawn], label=_shorten(name))
             if best_iteration is not None and best_iteration > 0:
                 label = f"best iteration: {best_iteration:,}"
                 axes.axvline(best_iteration, color=INK, linestyle="--", linewidth=1, label=label)
@@ -65,16 +65,16 @@ def learning_curves(metrics: Mapping[str, Mapping[str, Sequence[float]]], best_i
 
 
 def importance(names: Sequence[str], gains: ArrayLike, top: int = 20, label: str = "gain") -> Figure:
-    """Draw the features that gain most, the first on top.
+    """Draw the most important features, the first on top.
 
     Parameters
     ----------
     names : sequence of str
     gains : array_like of shape (n_features,)
     top : int
-        How many are drawn.
+        Number of features drawn.
     label : str
-        What `gains` are.
+        Name of `gains`.
     """
     values = np.asarray(gains, np.float64)
     order = np.argsort(-values, kind="stable")[:top]
@@ -91,7 +91,7 @@ def bars(labels: Sequence[str], values: ArrayLike, errors: ArrayLike | None = No
     errors : array_like of shape (n,) or (2, n), optional
         Length of the whiskers; two rows: below and above.
     label : str
-        What the values are, with their unit.
+        Name of the values, with their unit.
     """
     values = np.asarray(values, np.float64)
     with drawing():
@@ -107,7 +107,7 @@ def bars(labels: Sequence[str], values: ArrayLike, errors: ArrayLike | None = No
 
 
 def histogram(values: ArrayLike, bins: int = 40, label: str = "") -> Figure:
-    """Draw how often values occur; `label` says what they are. Values that are not finite are left out."""
+    """Draw how often values occur; `label` is their name. Values that are not finite are left out."""
     values = np.asarray(values, np.float64)
     with drawing():
         figure = new_figure(height=2.8)
@@ -137,8 +137,8 @@ def roc(truth: ArrayLike, score: ArrayLike) -> Figure:
         axes = figure.subplots()
         x = np.append(0, missed) / max(missed[-1], 1)
         y = np.append(0, found) / max(found[-1], 1)
-        kept = _thin(len(x))
-        axes.plot(x[kept], y[kept])
+        drawn = _thin(len(x))
+        axes.plot(x[drawn], y[drawn])
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
         axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
     return figure
@@ -147,7 +147,7 @@ def roc(truth: ArrayLike, score: ArrayLike) -> Figure:
 def calibration(truth: ArrayLike, score: ArrayLike) -> Figure:
     """Draw the mean of the truth over the mean of the probability that was predicted.
 
-    A point stands for as many rows as every other one, but rows of equal scores stay together.
+    All points represent the same number of rows, except that rows of equal scores stay together.
 
     Parameters
     ----------
@@ -161,13 +161,13 @@ def calibration(truth: ArrayLike, score: ArrayLike) -> Figure:
     bin_of = np.searchsorted(edges[1:-1], scores, side="right")
     counts = np.bincount(bin_of)
     filled = counts > 0
-    said = np.bincount(bin_of, scores)[filled] / counts[filled]
-    came = np.bincount(bin_of, np.asarray(truth, np.float64))[filled] / counts[filled]
+    predicted = np.bincount(bin_of, scores)[filled] / counts[filled]
+    observed = np.bincount(bin_of, np.asarray(truth, np.float64))[filled] / counts[filled]
     with drawing():
         figure = new_figure(4.2, 3.8)
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
-        axes.plot(said, came, marker="o", markersize=4)
+        axes.plot(predicted, observed, marker="o", markersize=4)
         axes.set(xlabel="mean predicted probability", ylabel="mean truth: share of positives", aspect="equal")
     return figure
 
@@ -188,7 +188,7 @@ def score_histogram(truth: ArrayLike, score: ArrayLike, labels: Sequence[str] = 
 
 
 def predicted_against_true(truth: ArrayLike, prediction: ArrayLike) -> Figure:
-    """Draw predictions over the truth; the colour says how many rows are at a place."""
+    """Draw predictions over the truth; the colour shows the number of rows."""
     truth, prediction = np.asarray(truth, np.float64), np.asarray(prediction, np.float64)
     with drawing():
         figure = new_figure(5, 4)
@@ -202,7 +202,7 @@ def predicted_against_true(truth: ArrayLike, prediction: ArrayLike) -> Figure:
 
 
 def residuals(truth: ArrayLike, prediction: ArrayLike) -> Figure:
-    """Draw truth - prediction over the prediction; the colour says how many rows are at a place."""
+    """Draw truth - prediction over the prediction; the colour shows the number of rows."""
     truth, prediction = np.asarray(truth, np.float64), np.asarray(prediction, np.float64)
     with drawing():
         figure = new_figure(5, 4)
@@ -214,7 +214,7 @@ def residuals(truth: ArrayLike, prediction: ArrayLike) -> Figure:
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> Figure:
-    """Draw which classes are taken for which.
+    """Draw the confusion matrix.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def _steps(
 
 
 def _density(figure: Figure, axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Draw an image of how many rows are where; few rows far away do not make all others small."""
+    """Draw an image of the density of rows; a few rows far away do not compress the rest."""
     limits = []
     outside = False
     for values in (x, y):
@@ -278,11 +278,11 @@ def _density(figure: Figure, axes: Axes, x: NDArray[np.float64], y: NDArray[np.f
 
 
 def _thin(n: int) -> NDArray[np.int64]:
-    """Choose the points of a line that are drawn, the first and the last among them."""
+    """Choose the points of a line to draw, including the first and the last."""
     return np.unique(np.linspace(0, max(n - 1, 0), min(n, MAX_POINTS)).round().astype(np.int64))
 
 
 def _shorten(text: str) -> str:
-    """Cut a name to a readable length; what cannot be printed cannot stand in SVG either."""
+    """Cut a name to a readable length; unprintable characters are invalid in SVG too."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"

@@ -23,8 +23,8 @@ __all__ = ["VerificationFailed", "add_command"]
 MAX_TOP = 1000
 
 
-class VerificationFailed(FastTreesError):  # noqa: N818  (nothing went wrong but the predictions)
-    """Predictions that differ from the reference."""
+class VerificationFailed(FastTreesError):  # noqa: N818  (it is the predictions that failed)
+    """Predictions differ from the reference."""
 
 
 def add_command(commands: Any) -> None:
@@ -32,7 +32,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="compare predictions with those of the training environment",
-        description="Predict for the same rows as the training environment did, by the library, a server or a "
+        description="Predict for the same rows as the training environment did, with the library, a server or a "
         "container, and compare. The status is 0 only if all rows pass: so it can gate a release.",
         allow_abbrev=False,
     )
@@ -69,6 +69,11 @@ def add_command(commands: Any) -> None:
     add(
         "--top", type=_count, default=10, metavar="N", help="how many of the rows that differ most to show (default 10)"
     )
+    add(
+        "--explain",
+        action="store_true",
+        help="look for causes: rows moved, columns swapped, numbers rounded, a leaf changed",
+    )
     add("--output", metavar="DIR", help="write report.html, verify.json and verify.txt there")
     add("--json", action="store_true", help="print the result as a JSON object")
     add("--quiet", action="store_true", help="no progress line and no report on standard output")
@@ -83,13 +88,13 @@ def run(args: argparse.Namespace) -> None:
         args.usage_error("--reference-header needs --reference")
     if args.rows == "-":
         args.usage_error("ROWS: expected a file; rows are read more than once")
-    # Not above: no other command needs them.
+    # Imported here because no other command needs them.
     from fasttrees.verification import RowFormat, Target, as_text, verify
 
     if args.output is not None:
         _prepare(args.output)
     with show_progress(os.path.getsize(args.rows), args.quiet) as report:
-        found = verify(
+        result = verify(
             args.model,
             args.rows,
             reference=args.reference,
@@ -100,23 +105,24 @@ def run(args: argparse.Namespace) -> None:
             raw_score=args.raw_score,
             tolerance=args.tolerance,
             top=args.top,
+            explain=args.explain,
             report=report,
             note=lambda text: None if args.quiet else print(f"fasttrees: note: {text}", file=sys.stderr),
         )
-    text = as_text(found)
+    text = as_text(result)
     if args.output is not None:
-        _write(args.output, found, text)
+        _write(args.output, result, text)
     if args.json:
-        print(_as_json(found), flush=True)
+        print(_as_json(result), flush=True)
     elif not args.quiet:
         encoding = sys.stdout.encoding or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    if not found.passed:
-        raise VerificationFailed(f"verification failed: {found.verdict}")
+    if not result.passed:
+        raise VerificationFailed(f"verification failed: {result.verdict}")
 
 
 def _prepare(folder: str) -> None:
-    """Find out before the work whether its report can be written."""
+    """Check before the work that the report can be written."""
     try:
         import fasttrees._reports.page
         import fasttrees._reports.plots  # noqa: F401
@@ -125,17 +131,17 @@ def _prepare(folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
 
 
-def _write(folder: str, found: Verification, text: str) -> None:
+def _write(folder: str, result: Verification, text: str) -> None:
     from fasttrees.verification.page import make_page
 
-    make_page(found).write(os.path.join(folder, "report.html"))
-    for name, content in (("verify.json", _as_json(found)), ("verify.txt", text)):
+    make_page(result).write(os.path.join(folder, "report.html"))
+    for name, content in (("verify.json", _as_json(result)), ("verify.txt", text)):
         with replacing(os.path.join(folder, name)) as file:
             file.write(f"{content}\n".encode("utf-8", "backslashreplace"))
 
 
-def _as_json(found: Verification) -> str:
-    return json.dumps(found.as_dict(), indent=2, allow_nan=False)
+def _as_json(result: Verification) -> str:
+    return json.dumps(result.as_dict(), indent=2, allow_nan=False)
 
 
 def _tolerance(text: str) -> float:

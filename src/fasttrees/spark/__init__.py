@@ -1,33 +1,34 @@
-"""Scores data frames of Spark: :func:`transform`, and a stage of pipelines in :mod:`fasttrees.spark.ml`.
+"""Score data frames of Spark: :func:`transform`, and a stage of pipelines in :mod:`fasttrees.spark.ml`.
 
-Spark is imported when it is used, by whoever has it: ``pip install fasttrees-lightgbm[spark]``, 3.5 or later. All
+Spark is imported on first use: ``pip install fasttrees-lightgbm[spark]``, 3.5 or later. All
 machines of the cluster need this package.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fasttrees._distributed import check_options, read_model
 from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.errors import InputError, InputTypeError
-from fasttrees.model import Model, load
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructField
 
-__all__ = ["read_model", "transform"]
+__all__ = ["transform"]
 
 
 def transform(
-    df: DataFrame,
+    data: DataFrame,
     model: Any,
+    *,
     columns: Sequence[str] | None = None,
     output: str = "prediction",
     kind: str = "normal",
+    keep: Sequence[str] | None = None,
     n_threads: int | None = 1,
 ) -> DataFrame:
     """Add a column of scores to a data frame: the same bits as :meth:`fasttrees.Model.predict`.
@@ -37,9 +38,9 @@ def transform(
 
     Parameters
     ----------
-    df : pyspark.sql.DataFrame
+    data : pyspark.sql.DataFrame
         Feature columns are whole numbers, float, double, boolean and decimal, which becomes the nearest double; null
-        and NaN are missing. Categories stand as their codes. All columns stay as they are.
+        and NaN are missing. Categories are given as their codes. Kept columns stay as they are.
     model : Model, lightgbm.Booster, fitted estimator of lightgbm.sklearn, or path of a model file
         A path is read by the driver.
     columns : sequence of str or None, default None
@@ -48,6 +49,8 @@ def transform(
         Name of the new column, the last one.
     kind : {"normal", "raw", "leaf", "contrib"}, default "normal"
         Predictions, raw scores, the number of each tree's leaf, or the features' contributions (SHAP values).
+    keep : sequence of str or None, default None
+        Columns of `data` to keep in the result, in this order. None: all. The fewer, the less Spark passes to Python.
     n_threads : int or None, default 1
         Threads of a task; None: its CPUs, which are ``spark.task.cpus``. More would have to share them.
 
@@ -61,8 +64,8 @@ def transform(
     ------
     InputError
         If a column is missing, there twice or of no number, if there are more or fewer than the model's features, if
-        the name of the output is taken, if Spark cannot pass a column through Python (intervals of months), or if an
-        argument cannot have its value. All this is found here, before any job.
+        the name of the output is that of a kept column, if Spark cannot pass a column through
+        Python (intervals of months), or if an argument is out of range. All this is found here, before any job.
     InputTypeError
         If an argument is of another type.
     OSError, ModelFormatError
@@ -75,24 +78,26 @@ def transform(
     from fasttrees.spark._scoring import Scoring
     from fasttrees.spark._sharing import share
 
-    if not isinstance(df, DataFrame):
-        raise InputTypeError(f"expected a data frame of Spark, got {type(df).__module__}.{type(df).__qualname__}")
+    if not isinstance(data, DataFrame):
+        raise InputTypeError(f"expected a data frame of Spark, got {type(data).__module__}.{type(data).__qualname__}")
+    options = check_options(columns=columns, output=output, kind=kind, keep=keep, n_threads=n_threads)
     model = read_model(model)
-    schema, session = df.schema, df.sparkSession
-    n_threads = _n_threads(session, n_threads)
-    caseless = session.conf.get("spark.sql.caseSensitive", "false") == "false"
-    chosen = choose_columns(schema, model, columns, output, caseless)
+    schema, session = data.schema, data.sparkSession
+    task_threads = _task_threads(session, n_threads)
+    ignore_case = session.conf.get("spark.sql.caseSensitive", "false") == "false"
+    chosen = choose_columns(schema, model, options, ignore_case)
     data_type, width = output_type(model, kind)
 
-    # mapInArrow wants names without dots, so the columns are numbered on their way. Those that Spark has to cast go a
-    # second time, as the last ones: Spark finds the double that is nearest to a decimal, Arrow does not.
-    df = df.toDF(*(f"c{place}" for place in range(len(schema))))
-    if chosen.to_cast:
-        df = df.select("*", *(df[f"c{place}"].cast("double").alias(f"d{place}") for place in chosen.to_cast))
-    places = [
-        len(schema) + chosen.to_cast.index(place) if place in chosen.to_cast else place for place in chosen.places
-    ]
-    scoring = Scoring(share(session, model), places, [*schema.names, output], kind, width, n_threads)
+    # mapInArrow wants names without dots, so the columns are numbered on their way. Those that Spark has to cast come
+    # last: Spark finds the double that is nearest to a decimal, Arrow does not.
+    numbered = data.toDF(*(f"c{position}" for position in range(len(schema))))
+    df = numbered.select(
+        *(f"c{position}" for position in chosen.passed),
+        *(numbered[f"c{position}"].cast("double").alias(f"d{position}") for position in chosen.to_cast),
+    )
+    kept = [schema[position] for position in chosen.kept]
+    names = [*(field.name for field in kept), output]
+    scoring = Scoring(share(session, model), chosen.features, names, kind, width, task_threads)
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return scoring.run(batches)
@@ -100,34 +105,25 @@ def transform(
     def scored(*fields: StructField) -> DataFrame | None:
         try:
             return df.mapInArrow(score, StructType([*fields, StructField(output, data_type, nullable=False)]))
-        except NotImplementedError:  # of a type that Spark cannot pass through Python, and says so without the name
+        except NotImplementedError:  # a type that Spark cannot pass through Python; its error does not name the column
             return None
 
-    result = scored(*schema)
+    result = scored(*kept)
     if result is None:
-        wrong = [f"{field.name!r} ({field.dataType.simpleString()})" for field in schema if scored(field) is None]
+        wrong = [f"{field.name!r} ({field.dataType.simpleString()})" for field in kept if scored(field) is None]
         raise InputError(
             f"expected columns that Spark can pass through Python, got {', '.join(wrong)}: cast or drop them"
         )
     return result
 
 
-def read_model(model: Any) -> Model:
-    """Make a Model of what :func:`transform` takes as one."""
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, (str, os.PathLike)):
-        return load(model)
-    return Model.from_booster(model)
-
-
-def _n_threads(session: SparkSession, n_threads: int | None) -> int:
+def _task_threads(session: SparkSession, n_threads: int | None) -> int:
     cpus = int(session.conf.get("spark.task.cpus", "1"))
     if n_threads is None:
         return cpus
     if (number := resolve_n_threads(n_threads)) > cpus:
         raise InputError(
             f"expected n_threads of at most {cpus}, which a task may use by spark.task.cpus, got {number}: start Spark "
-            f"with spark.task.cpus={number}, or leave n_threads at 1, for Spark runs a task on every core"
+            f"with spark.task.cpus={number}, or leave n_threads at 1, because Spark runs a task on every core"
         )
     return number

@@ -1,7 +1,7 @@
-"""How a model gets to Spark's Python workers: broadcast as a compact file, which all workers of an executor map.
+"""Share a model with Spark's Python workers: broadcast as a compact file, which all workers of an executor map.
 
-Spark brings a broadcast to each executor once, piece by piece between executors; but every Python worker would read
-it into memory of its own. So the first worker that needs the model writes it to a file, and all map that.
+Spark transfers a broadcast to each executor once, piece by piece between executors; but every Python worker would read
+it into its own memory. So the first worker that needs the model writes it to a file, and all map that file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["SharedModel", "local_file", "share"]
 
 
 class SharedModel:
-    """A model as tasks carry it: the broadcast's number and the digest of what it holds, a few bytes."""
+    """A model as pickled with a task: the broadcast's number and the digest of its content, a few bytes."""
 
     def __init__(self, broadcast: Any, digest: str) -> None:
         self._broadcast = broadcast
@@ -34,7 +34,7 @@ class SharedModel:
 
     def model(self) -> Model:
         """Open the model in a Python worker, which keeps it for later tasks."""
-        # Spark tells its workers where the executor has its own folder on the local disk; it goes with the executor.
+        # Spark sets this to the executor's folder on the local disk, which is deleted with the executor.
         folder = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
         return _open(local_file(folder, self._digest, self._broadcast))
 
@@ -68,10 +68,10 @@ def share(session: SparkSession, model: Model) -> SharedModel:
 
 
 def local_file(folder: str | os.PathLike[str], digest: str, broadcast: Any) -> Path:
-    """Return the model's file in an executor's folder, made if need be: whole, and by one process only.
+    """Return the model's file in an executor's folder; one process writes it, atomically, if it is not there.
 
-    Whoever comes while another writes waits. A writer that dies loses its lock with its life, and the file takes its
-    name only when it is whole, so the next one writes it.
+    Others wait on a lock. If the writer dies, its lock is released and there is no file of that name, so the next one
+    writes it.
     """
     path = Path(folder, f"fasttrees-{digest}.ft")
     if not path.exists():
@@ -84,6 +84,6 @@ def local_file(folder: str | os.PathLike[str], digest: str, broadcast: Any) -> P
     return path
 
 
-@lru_cache(maxsize=4)  # models that are mapped and not used hardly take memory
+@lru_cache(maxsize=4)  # mapped models that are not used take hardly any memory
 def _open(path: Path) -> Model:
     return load(path)

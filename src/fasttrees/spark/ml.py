@@ -1,4 +1,4 @@
-"""A stage for pipelines of ``pyspark.ml``. Needs pyspark; :mod:`fasttrees.spark` itself imports it when it is used."""
+"""A stage for pipelines of ``pyspark.ml``. Needs pyspark; :mod:`fasttrees.spark` itself imports it on first use."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCols, HasPredictionCol
 from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
 
+from fasttrees._distributed import read_model
 from fasttrees.errors import InputError, ModelTextError
 from fasttrees.model import Model, loads
-from fasttrees.spark import read_model, transform
+from fasttrees.spark import transform
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 __all__ = ["FastTreesModel"]
 
-FILE = "model"  # beside the metadata: model.txt, or a compact file where there is no text
+FILE = "model"  # beside the metadata: model.txt, or a compact file if there is no text
 
 
 class FastTreesModel(Transformer, HasInputCols, HasPredictionCol, MLReadable, MLWritable):  # type: ignore[misc]
-    """A trained model as a transformer: :func:`fasttrees.spark.transform` as a stage, which saves and loads.
+    """A trained model as a transformer: :func:`fasttrees.spark.transform` as a stage that can be saved and loaded.
 
     Parameters
     ----------
     model : Model, lightgbm.Booster, fitted estimator of lightgbm.sklearn, or path of a model file
-        It cannot be changed later.
+        It cannot be replaced later.
     inputCols : sequence of str, optional
-        The feature columns, in the order of the model's features; without them those with the features' names.
+        The feature columns, in the order of the model's features. Default: those with the features' names.
     predictionCol : str, default "prediction"
         Name of the new column.
     kind : {"normal", "raw", "leaf", "contrib"}, default "normal"
@@ -102,19 +103,19 @@ class FastTreesModel(Transformer, HasInputCols, HasPredictionCol, MLReadable, ML
         return transform(
             dataset,
             self._model,
-            self.getInputCols() if self.isDefined(self.inputCols) else None,
-            self.getPredictionCol(),
-            self.getKind(),
-            self.getNumThreads() or None,
+            columns=self.getInputCols() if self.isDefined(self.inputCols) else None,
+            output=self.getPredictionCol(),
+            kind=self.getKind(),
+            n_threads=self.getNumThreads() or None,
         )
 
     def write(self) -> MLWriter:
-        """Make the writer, as ``save`` does."""
+        """Return the writer that ``save`` uses."""
         return _Writer(self)
 
     @classmethod
     def read(cls) -> MLReader[FastTreesModel]:
-        """Make the reader, as ``load`` does."""
+        """Return the reader that ``load`` uses."""
         return _Reader()
 
 
@@ -124,7 +125,7 @@ class _Writer(MLWriter):  # type: ignore[misc]
         self._stage = stage
 
     def saveImpl(self, path: str) -> None:  # noqa: N802
-        """Write parameters and model, to wherever Spark can write."""
+        """Write parameters and model to a path of any of Hadoop's file systems."""
         DefaultParamsWriter.saveMetadata(self._stage, path, self.sc)
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder, FILE)
@@ -138,7 +139,7 @@ class _Writer(MLWriter):  # type: ignore[misc]
 
 class _Reader(MLReader):  # type: ignore[misc]
     def load(self, path: str) -> FastTreesModel:
-        """Read what the writer wrote."""
+        """Read parameters and model."""
         metadata = DefaultParamsReader.loadMetadata(path, self.sc)
         name = f"{FastTreesModel.__module__}.{FastTreesModel.__qualname__}"
         if metadata["class"] != name:
@@ -154,7 +155,7 @@ class _Reader(MLReader):  # type: ignore[misc]
 
 
 def _hadoop(context: Any, path: str) -> tuple[Any, Any]:
-    """Return the file system that a path is in, of Hadoop, and the name of the model's file there."""
+    """Return Hadoop's file system of a path, and the path of the model's file there."""
     name = context._jvm.org.apache.hadoop.fs.Path(path, FILE)
     return name.getFileSystem(context._jsc.hadoopConfiguration()), name
 

@@ -1,7 +1,6 @@
-"""Trains LightGBM models the way Amazon SageMaker runs training images.
+"""Train LightGBM models under SageMaker's contract for training images.
 
-docs/how-to/training.md describes contract, hyperparameters and what is written. Nothing here imports lightgbm until
-a job runs.
+docs/how-to/training.md describes the contract, hyperparameters and outputs. lightgbm is imported only when a job runs.
 """
 
 from fasttrees.training.errors import TrainingError

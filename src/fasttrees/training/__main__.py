@@ -21,23 +21,23 @@ def main() -> int:
     if arguments.command == "serve":
         print("fasttrees.training: error: this image trains; the image fasttrees-serve serves", file=sys.stderr)
         return 1
-    got: set[int] = set()
+    received: set[int] = set()
 
-    def keep(signum: int, frame: FrameType | None) -> None:
-        # An exception from here would be lost where LightGBM's library calls Python, to log.
-        if signum == signal.SIGINT and signum in got:
+    def record(signum: int, frame: FrameType | None) -> None:
+        # An exception raised here would be lost if it came while LightGBM's library calls Python to log.
+        if signum == signal.SIGINT and signum in received:
             raise KeyboardInterrupt
-        got.add(signum)
+        received.add(signum)
 
-    def stopping() -> bool:
-        if signal.SIGINT in got:
+    def should_stop() -> bool:
+        if signal.SIGINT in received:
             raise KeyboardInterrupt
-        return signal.SIGTERM in got
+        return signal.SIGTERM in received
 
-    signal.signal(signal.SIGTERM, keep)
-    signal.signal(signal.SIGINT, keep)
+    signal.signal(signal.SIGTERM, record)
+    signal.signal(signal.SIGINT, record)
     try:
-        return run_training(arguments.root, stopping)
+        return run_training(arguments.root, should_stop)
     except KeyboardInterrupt:
         print("fasttrees.training: interrupted", file=sys.stderr)
         return 130

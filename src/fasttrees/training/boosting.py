@@ -1,4 +1,4 @@
-"""Trains, with a line of metrics for each iteration."""
+"""Train, and log a line of metrics for each iteration."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from fasttrees.training.contract import Schema
 from fasttrees.training.errors import TrainingError
 from fasttrees.training.hyperparameters import Settings, explain
 from fasttrees.training.lines import metric_line
-from fasttrees.training.table import Stopping, Table
+from fasttrees.training.table import ShouldStop, Table
 
-__all__ = ["Say", "Trained", "boost"]
+__all__ = ["Say", "TrainingResult", "boost"]
 
 Say = Callable[[str], None]
 
 
 @dataclass
-class Trained:
-    """A model, and how it came about.
+class TrainingResult:
+    """A trained model and its history.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Trained:
     best_iteration : int
         From 1; the model ends with it.
     stopped : bool
-        SIGTERM ended training.
+        Whether SIGTERM ended training.
     """
 
     booster: Any = None
@@ -46,7 +46,7 @@ class Trained:
 
     @property
     def n_iterations(self) -> int:
-        """Iterations that were trained."""
+        """Number of iterations trained."""
         return int(self.booster.current_iteration())
 
     def metrics(self) -> dict[str, float]:
@@ -54,12 +54,12 @@ class Trained:
         return {name: values[self.best_iteration - 1] for name, values in self.history.items()}
 
 
-class _Watch:
-    """Callback after each iteration: keeps and says the metrics, and stops where that is asked for."""
+class _IterationCallback:
+    """Record and log the metrics after each iteration, and stop training on request."""
 
-    def __init__(self, trained: Trained, settings: Settings, say: Say, stopping: Stopping) -> None:
-        self._trained, self._patience, self._say, self._stopping = trained, settings.patience, say, stopping
-        self.order = 20  # before LightGBM's early stopping, 30, which must not keep the last iteration from us
+    def __init__(self, trained: TrainingResult, settings: Settings, say: Say, should_stop: ShouldStop) -> None:
+        self._trained, self._patience, self._say, self._should_stop = trained, settings.patience, say, should_stop
+        self.order = 20  # before LightGBM's early stopping (30), which would skip this callback in the last iteration
         self._every = max(1, int(settings.parameters.get("metric_freq", 1)))
         self._best: float | None = None
         self._best_iteration = 0
@@ -78,7 +78,7 @@ class _Watch:
             self._say(metric_line(iteration, values))
         if validation is not None and (self._best is None or validation > self._best):
             self._best, self._best_iteration = validation, iteration
-        if self._stopping():
+        if self._should_stop():
             self._trained.stopped = True
             best = self._best_iteration if self._patience and self._best_iteration else iteration
             raise EarlyStopException(best - 1, results)
@@ -91,30 +91,30 @@ def boost(
     schema: Schema,
     categorical: Sequence[int],
     say: Say,
-    stopping: Stopping,
-) -> Trained:
-    """Train.
+    should_stop: ShouldStop,
+) -> TrainingResult:
+    """Train a model.
 
     Raises
     ------
     TrainingError
-        If LightGBM does not take the rows with these parameters.
+        If LightGBM rejects the rows with these parameters.
     """
     lightgbm.register_logger(_logger(say))
     parameters = {name: value for name, value in settings.parameters.items() if name != "categorical_feature"}
     names: Any = feature_names(schema, train.rows.shape[1])
     options: dict[str, Any] = {"params": parameters, "categorical_feature": list(categorical)}
-    trained = Trained()
+    trained = TrainingResult()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that parameters stand in the parameters, too
-            # LightGBM reads the mapped file where it is, and keeps bins.
+            warnings.simplefilter("ignore", UserWarning)  # about arguments that are among the parameters too
+            # LightGBM reads the mapped file in place, and keeps only bins.
             data = lightgbm.Dataset(train.rows, train.target, feature_name=names, **options)
             data.construct()
             others = []
             if validation is not None:
                 others = [lightgbm.Dataset(validation.rows, validation.target, reference=data, **options).construct()]
-            if stopping():
+            if should_stop():
                 raise TrainingError("stopped before the first iteration: there is no model")
             shown = [data] if settings.flag("is_provide_training_metric") else []
             trained.booster = lightgbm.train(
@@ -122,7 +122,7 @@ def boost(
                 data,
                 valid_sets=[*shown, *others],
                 valid_names=[*(["train"] if shown else []), *(["validation"] if others else [])],
-                callbacks=[_Watch(trained, settings, say, stopping)],
+                callbacks=[_IterationCallback(trained, settings, say, should_stop)],
                 keep_training_booster=True,
             )
     except LightGBMError as error:
@@ -141,7 +141,7 @@ def feature_names(schema: Schema, n_features: int) -> list[str]:
 
 
 def _logger(say: Say) -> logging.Logger:
-    """Send what LightGBM says on to the log."""
+    """Forward LightGBM's messages to the log."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

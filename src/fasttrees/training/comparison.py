@@ -1,4 +1,4 @@
-"""Loads the model that was written, and compares predictions of fasttrees with LightGBM's, bit for bit."""
+"""Load the written model, and compare predictions of fasttrees with LightGBM's, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 16  # rows
 
 
 def predict_and_compare(path: Path, rows_of: str, rows: Rows) -> Rows:
-    """Predict rows with the model file, by fasttrees and by LightGBM.
+    """Predict rows with the model file, with fasttrees and with LightGBM.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""SageMaker's contract for training: what stands where below ``/opt/ml``."""
+"""SageMaker's contract for training: the folders and files below ``/opt/ml``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Contract:
     Parameters
     ----------
     root : Path
-        ``/opt/ml``, or a folder that stands for it.
+        ``/opt/ml``, or a folder with the same layout.
     """
 
     def __init__(self, root: Path) -> None:
@@ -49,7 +49,7 @@ class Contract:
         return values
 
     def check_hosts(self) -> None:
-        """Refuse more than one instance: each would train a model of its own on its part of the data."""
+        """Reject more than one instance, because each would train a model of its own on its part of the data."""
         path = self._configuration / "resourceconfig.json"
         hosts = _read_object(path, {}).get("hosts", [])
         if len(hosts) > 1:
@@ -87,20 +87,20 @@ class Contract:
         return {"train" if name in TRAIN else name: self._data / name for name in channels}
 
     def write_failure(self, message: str) -> None:
-        """Leave the reason of a failure for the service; its first 1024 characters become FailureReason."""
-        with suppress(OSError):  # it goes to the log, too
+        """Write the reason of a failure for the service; its first 1024 characters become FailureReason."""
+        with suppress(OSError):  # it is in the log too
             self._output.mkdir(parents=True, exist_ok=True)
             (self._output / "failure").write_text(message[:FAILURE_LENGTH], encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What is known about the columns.
+    """Names and kinds of the columns.
 
     Attributes
     ----------
     feature_names : list of str or None
-        None: their number is that of the columns, their names are LightGBM's, ``Column_0`` and so on.
+        None: as many as the columns, with LightGBM's names, ``Column_0`` and so on.
     categorical : list of int
         Features that are categories, counted from 0 without the target.
     target : str
@@ -143,7 +143,7 @@ def _are(kind: type, values: object) -> bool:
 
 
 def _read_object(path: Path, default: dict[str, Any] | None) -> dict[str, Any]:
-    """Read a JSON object; where there is no file, take the default if there is one."""
+    """Read a JSON object; if there is no file, return the default if there is one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What training raises on purpose."""
+"""Errors of training."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["TrainingError"]
 
 
 class TrainingError(FastTreesError, ValueError):
-    """A job that cannot be done as it was asked for; the message says where, what was expected, and what was got."""
+    """An invalid job; the message says where, what was expected, and what was found."""

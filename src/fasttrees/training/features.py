@@ -1,6 +1,6 @@
 """Hyperparameters about features, checked when their number is known.
 
-LightGBM would read past the end of some of them, leave out what it cannot read, or abort the process.
+LightGBM would read past the end of some of them, ignore what it cannot parse, or abort the process.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ONE_EACH = (
 
 
 def categorical_features(text: str, names: Sequence[str] | None) -> list[int]:
-    """Read ``categorical_feature``: ``0,3`` or ``name:colour,shape``.
+    """Parse ``categorical_feature``: ``0,3`` or ``name:colour,shape``.
 
     Raises
     ------
     TrainingError
-        If a feature is none of `names`; None: there are any number of features without names.
+        If a feature is not among `names`; None: the features are unnamed and of any number.
     """
     features = []
     by_name = text.startswith("name:")
@@ -44,7 +44,7 @@ def categorical_features(text: str, names: Sequence[str] | None) -> list[int]:
 
 
 def check_features(settings: Settings, n_features: int, categorical: Collection[int]) -> None:
-    """Check what has a value for each feature, or numbers of features.
+    """Check hyperparameters with a value for each feature, or with numbers of features.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def check_features(settings: Settings, n_features: int, categorical: Collection[
 
 
 def _expected_of_each(name: str, text: str, n_features: int, categorical: Collection[int]) -> str:
-    """Say what was expected, if that is not what there is."""
+    """Return what was expected, or nothing if the value is valid."""
     try:
         values = [float(word) for word in text.split(",")]
     except ValueError:

@@ -22,7 +22,7 @@ from fasttrees.training.errors import TrainingError
 
 __all__ = ["Settings", "explain", "read_hyperparameters"]
 
-# What LightGBM's command line does with files, other tasks and other machines; here the contract decides.
+# What LightGBM's command line does with files, other tasks and other machines; here the contract defines it.
 REFUSED = {
     "the target is the first column, all others are features": (
         "header label_column weight_column group_column ignore_column"
@@ -43,7 +43,7 @@ DEFAULTS = {"deterministic": "true", "verbosity": "0", "is_provide_training_metr
 MOST_THREADS = 1024
 NO_METRIC = {"none", "null", "na", "custom"}
 
-# They make sense only with the features, which are not known yet.
+# They can be checked only with the features, which are not known yet.
 OF_FEATURES = {
     "categorical_feature",
     "cegb_penalty_feature_coupled",
@@ -59,16 +59,16 @@ OF_FEATURES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a job is asked to do.
+    """The checked hyperparameters of a job.
 
     Attributes
     ----------
     parameters : dict
-        For LightGBM, by its own names.
+        For LightGBM, by its canonical names.
     given : dict of str to tuple of str
-        Name and value as they were given, by LightGBM's own names.
+        Name and value as given, by LightGBM's canonical names.
     objective : str
-        As ``model.txt`` says it, with what scores need: ``binary sigmoid:1``, ``quantile alpha:0.9``.
+        As in ``model.txt``, with the parameters that scores need: ``binary sigmoid:1``, ``quantile alpha:0.9``.
     n_classes : int
         1 for all but multiclass objectives.
     """
@@ -79,12 +79,12 @@ class Settings:
     n_classes: int
 
     def flag(self, name: str) -> bool:
-        """Read a truth value."""
+        """Return a parameter as a bool."""
         return _is_true(self.parameters.get(name, "false"))
 
     @property
     def patience(self) -> int:
-        """Iterations without an improvement that end training; 0: none do."""
+        """Iterations without improvement after which training ends; 0: never."""
         return max(0, int(self.parameters.get("early_stopping_round", 0)))
 
     @property
@@ -94,16 +94,16 @@ class Settings:
 
 
 def read_hyperparameters(hyperparameters: Mapping[str, str], schema: Schema) -> Settings:
-    """Check hyperparameters and add what is not given.
+    """Check hyperparameters and add defaults.
 
-    LightGBM takes each parameter by several names and warns about names that it does not know; here they are errors.
+    LightGBM accepts each parameter by several names and warns about unknown ones; here those are errors.
 
     Raises
     ------
     TrainingError
-        With the name, what was expected, and what was got.
+        With the name, what was expected, and what was found.
     """
-    given = _by_own_names(hyperparameters)
+    given = _by_canonical_names(hyperparameters)
     own = {name: value for name, (_, value) in given.items()}
     parameters: dict[str, Any] = DEFAULTS | {"num_threads": str(available_cpus())} | own
     if "force_row_wise" not in own:
@@ -122,11 +122,11 @@ def read_hyperparameters(hyperparameters: Mapping[str, str], schema: Schema) -> 
     if not objective:  # custom
         raise TrainingError(f"hyperparameter {given['objective'][0]}: expected one, got {given['objective'][1]!r}")
     if objective.split()[0] == "binary" and "metric" not in own:
-        # AUC is for people: what stops training stays the loss.
+        # AUC is only reported: the loss still decides when to stop.
         parameters["metric"] = "binary_logloss,auc"
         parameters.setdefault("first_metric_only", "true")
     _check_metrics(parameters, given)
-    for name in ("verbosity", "num_iterations", "early_stopping_round"):  # LightGBM's Python code wants numbers
+    for name in ("verbosity", "num_iterations", "early_stopping_round"):  # LightGBM's Python code needs numbers
         if name in parameters:
             parameters[name] = int(parameters[name])
     if "early_stopping_min_delta" in parameters:
@@ -138,18 +138,18 @@ def read_hyperparameters(hyperparameters: Mapping[str, str], schema: Schema) -> 
         raise TrainingError(f"hyperparameter {given['num_iterations'][0]}: expected at least 1, got '0'")
     if settings.patience and parameters.get("boosting") == "dart":
         name, value = given["early_stopping_round"]
-        raise TrainingError(f"hyperparameter {name}: expected 0, for dart changes earlier trees, got {value!r}")
+        raise TrainingError(f"hyperparameter {name}: expected 0, because dart changes earlier trees, got {value!r}")
     return settings
 
 
-def _by_own_names(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Find LightGBM's own name of each; its library lists all of them."""
-    own_names = {alias: name for name, aliases in _ConfigAliases._get_all_param_aliases().items() for alias in aliases}
+def _by_canonical_names(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Find the canonical name of each; LightGBM's library lists all aliases."""
+    canonical = {alias: name for name, aliases in _ConfigAliases._get_all_param_aliases().items() for alias in aliases}
     given: dict[str, tuple[str, str]] = {}
     for alias, text in sorted(hyperparameters.items()):
-        name, value = own_names.get(alias), text.strip()
+        name, value = canonical.get(alias), text.strip()
         if name is None:
-            near = difflib.get_close_matches(alias, own_names, 1)
+            near = difflib.get_close_matches(alias, canonical, 1)
             hint = f" such as {near[0]}" if near else ""
             raise TrainingError(f"hyperparameter {alias}: expected a parameter of LightGBM{hint}, got {alias!r}")
         if name in given:
@@ -157,17 +157,17 @@ def _by_own_names(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, st
         if not value:
             raise TrainingError(f"hyperparameter {alias}: expected a value, got {text!r}")
         if name in REASONS:
-            raise TrainingError(f"hyperparameter {alias}: expected none, for {REASONS[name]}, got {value!r}")
+            raise TrainingError(f"hyperparameter {alias}: expected none, because {REASONS[name]}, got {value!r}")
         if name == "task" and value not in ("train", "training"):
             raise TrainingError(f"hyperparameter {alias}: expected train, got {value!r}")
-        if name == "num_threads" and value.isdecimal() and int(value) > MOST_THREADS:  # at some number LightGBM crashes
+        if name == "num_threads" and value.isdecimal() and int(value) > MOST_THREADS:  # LightGBM crashes with too many
             raise TrainingError(f"hyperparameter {alias}: expected at most {MOST_THREADS}, got {value!r}")
         given[name] = alias, value
     return given
 
 
 def _probe(parameters: Mapping[str, Any]) -> lightgbm.Booster:
-    """Let LightGBM read parameters, as for training on two rows."""
+    """Have LightGBM parse parameters, as for training on two rows."""
     known = {name: value for name, value in parameters.items() if name not in OF_FEATURES} | {"verbosity": "-1"}
     known |= {"num_threads": known.get("num_threads", "1")}
     data = lightgbm.Dataset(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]), params=known)
@@ -195,7 +195,7 @@ def _header(model: str, key: str) -> str:
 
 
 def _check_metrics(parameters: Mapping[str, Any], given: Mapping[str, tuple[str, str]]) -> None:
-    """LightGBM leaves out metrics that it does not know, without a word."""
+    """Reject unknown metrics, which LightGBM would ignore silently."""
     name, value = given.get("metric", ("metric", ""))
     context = {key: parameters[key] for key in ("objective", "num_class") if key in parameters}
     for metric in filter(None, value.split(",")):
@@ -209,16 +209,16 @@ def _check_metrics(parameters: Mapping[str, Any], given: Mapping[str, tuple[str,
 
 
 def explain(error: Exception, given: Mapping[str, tuple[str, str]], key: str = "") -> str:
-    """Say in a line what LightGBM does not like about which hyperparameter.
+    """Describe in a line what LightGBM rejects about which hyperparameter.
 
     Parameters
     ----------
     error : Exception
-        What it raised.
+        The error that it raised.
     given : mapping
         As in Settings.
     key : str
-        The parameter that must be it, by LightGBM's own name; empty: the message may name it.
+        Canonical name of the parameter, if it is known; empty: the message may name it.
     """
     message = re.sub(r" at \S+, line \d+ ?\.?\s*$", "", " ".join(str(error).split()))
     if check := re.fullmatch(r"Check failed: \((\w+)\) ([<>=!]+) \(([-\d.]+)\)", message):
@@ -238,13 +238,13 @@ def _is_true(value: object) -> bool:
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Hold back what the C library writes to standard error on its own."""
+    """Suppress what the C library writes to standard error."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr = os.dup(2)
     with open(os.devnull, "wb") as null:
         os.dup2(null.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)

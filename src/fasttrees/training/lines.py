@@ -1,4 +1,4 @@
-"""Lines of metrics in the log, and how CloudWatch finds the numbers in them."""
+"""Lines of metrics in the log, and the patterns by which CloudWatch extracts the numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 __all__ = ["METRIC_DEFINITIONS", "metric_line"]
 
-# LightGBM's names. CreateTrainingJob takes 40 definitions at most, and there are two data sets; left out are the
-# metrics of ranking, which is not trained here, auc_mu and cross_entropy_lambda.
+# LightGBM's names. CreateTrainingJob accepts at most 40 definitions, and there are two data sets; not included are the
+# metrics of ranking, which is not supported here, auc_mu and cross_entropy_lambda.
 METRICS = (
     "auc",
     "average_precision",

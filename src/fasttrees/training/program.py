@@ -15,34 +15,34 @@ from fasttrees.training.errors import TrainingError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fasttrees.training.hyperparameters import Settings
-    from fasttrees.training.table import Stopping, Table
+    from fasttrees.training.table import ShouldStop, Table
 
 __all__ = ["run_training"]
 
 
-def run_training(root: Path, stopping: Stopping = lambda: False) -> int:
-    """Run a training job as SageMaker's contract has it.
+def run_training(root: Path, should_stop: ShouldStop = lambda: False) -> int:
+    """Run a training job under SageMaker's contract.
 
     Parameters
     ----------
     root : Path
-        ``/opt/ml``, or a folder that stands for it.
-    stopping : callable
-        Says whether to stop; asked after each iteration. The model of the iterations so far is kept.
+        ``/opt/ml``, or a folder with the same layout.
+    should_stop : callable
+        Returns whether to stop; called after each iteration. The model of the iterations so far is kept.
 
     Returns
     -------
     int
-        Exit status: 0, or 1 with one line on standard error that is in ``output/failure``, too.
+        Exit status: 0, or 1 with one line on standard error and in ``output/failure``.
     """
     contract = Contract(root)
     try:
-        _train(contract, stopping)
+        _train(contract, should_stop)
     except (FastTreesError, OSError, MemoryError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
     except ModuleNotFoundError as error:
         message = f"{error}; training needs pip install 'fasttrees-lightgbm[train]'"
-    except Exception as error:  # a bug: people see one line, the log has the rest
+    except Exception as error:  # a bug: users see one line, the log has the traceback
         traceback.print_exc(file=sys.stdout)
         message = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
     else:
@@ -58,7 +58,7 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def _train(contract: Contract, stopping: Stopping) -> None:
+def _train(contract: Contract, should_stop: ShouldStop) -> None:
     began = time.monotonic()
     contract.check_hosts()
     given = contract.hyperparameters()
@@ -67,7 +67,7 @@ def _train(contract: Contract, stopping: Stopping) -> None:
     for name in channels:
         if name not in KNOWN:
             say(f"channel {name}: not used; expected names are {', '.join(KNOWN)}")
-    # Not above: METRIC_DEFINITIONS and wrong configurations need none of it.
+    # Imported here because METRIC_DEFINITIONS and invalid configurations need none of it.
     from fasttrees.training.boosting import boost
     from fasttrees.training.comparison import predict_and_compare
     from fasttrees.training.features import categorical_features, check_features
@@ -85,14 +85,14 @@ def _train(contract: Contract, stopping: Stopping) -> None:
     n_features = len(schema.feature_names) if schema.feature_names is not None else None
     if n_features is not None:  # before hours of reading
         check_features(settings, n_features, categorical)
-    train = _read("train", channels["train"], n_features, categorical, settings, stopping)
+    train = _read("train", channels["train"], n_features, categorical, settings, should_stop)
     check_features(settings, train.rows.shape[1], categorical)
     validation = None
     if "validation" in channels:
         n_features = train.rows.shape[1]
-        validation = _read("validation", channels["validation"], n_features, categorical, settings, stopping)
+        validation = _read("validation", channels["validation"], n_features, categorical, settings, should_stop)
 
-    trained = boost(train, validation, settings, schema, categorical, say, stopping)
+    trained = boost(train, validation, settings, schema, categorical, say, should_stop)
     why = "stopped by SIGTERM" if trained.stopped else "trained"
     say(f"{why} after {trained.n_iterations} iterations; the model ends with iteration {trained.best_iteration}")
 
@@ -112,12 +112,12 @@ def _train(contract: Contract, stopping: Stopping) -> None:
 
 
 def _read(
-    name: str, folder: Path, n_features: int | None, categorical: list[int], settings: Settings, stopping: Stopping
+    name: str, folder: Path, n_features: int | None, categorical: list[int], settings: Settings, should_stop: ShouldStop
 ) -> Table:
     from fasttrees.training.table import check_target, read_table
 
     began = time.monotonic()
-    table = read_table(folder, n_features, categorical, stopping)
+    table = read_table(folder, n_features, categorical, should_stop)
     check_target(folder, table.target, settings.objective, settings.n_classes)
     say(f"{name}: {len(table.target)} rows of {table.rows.shape[1]} features in {time.monotonic() - began:.1f} s")
     return table

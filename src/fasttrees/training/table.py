@@ -1,4 +1,4 @@
-"""CSV files of a channel as rows that LightGBM reads, without all of them in memory."""
+"""Read the CSV files of a channel into rows for LightGBM, without holding all of them in memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pyarrow.csv import ConvertOptions, ReadOptions, open_csv
 
 from fasttrees.training.errors import TrainingError
 
-__all__ = ["Rows", "Stopping", "Table", "check_target", "read_table"]
+__all__ = ["Rows", "ShouldStop", "Table", "check_target", "read_table"]
 
 Rows = npt.NDArray[np.float64]
-Stopping = Callable[[], bool]
+ShouldStop = Callable[[], bool]
 
 MOST = float(np.finfo(np.float32).max)  # LightGBM keeps targets as floats of 32 bits
-BLOCK = 8 << 20  # bytes of CSV that are read at a time
+BLOCK = 8 << 20  # bytes of CSV per block
 
 
 class Table(NamedTuple):
@@ -31,7 +31,7 @@ class Table(NamedTuple):
     Attributes
     ----------
     rows : ndarray of float64, shape (n_rows, n_features)
-        Mapped from a file without a name, which goes when nobody holds them: the kernel keeps in memory what fits.
+        Mapped from an unnamed file, which is deleted with the last reference: the kernel keeps in memory what fits.
         Missing values are NaN.
     target : ndarray of float64, shape (n_rows,)
         Finite numbers.
@@ -41,10 +41,10 @@ class Table(NamedTuple):
     target: Rows
 
 
-def read_table(folder: Path, n_features: int | None, categorical: Sequence[int], stopping: Stopping) -> Table:
+def read_table(folder: Path, n_features: int | None, categorical: Sequence[int], should_stop: ShouldStop) -> Table:
     """Read all ``*.csv`` below a folder in the order of their names: no header, the target first.
 
-    pyarrow reads: its doubles are rounded correctly, those of LightGBM's own reader are not.
+    pyarrow parses them: its doubles are rounded correctly, those of LightGBM's own reader are not.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def read_table(folder: Path, n_features: int | None, categorical: Sequence[int],
     n_features : int or None
         None: as many as the first line has.
     categorical : sequence of int
-        Features that must be whole numbers: LightGBM would cut others.
-    stopping : callable
-        Says whether to stop, which is an error here.
+        Features that must be whole numbers: LightGBM would truncate others.
+    should_stop : callable
+        Returns whether to stop, which is an error here.
 
     Raises
     ------
     TrainingError
-        With the file, and the line and column where they are known.
+        With the file, and the line and column if they are known.
     """
     paths = sorted(folder.rglob("*.csv"))
     if not paths:
@@ -77,7 +77,7 @@ def read_table(folder: Path, n_features: int | None, categorical: Sequence[int],
                 )
             n_before = 0
             for block in _blocks(path, n_columns):
-                if stopping():
+                if should_stop():
                     raise TrainingError("stopped before the first iteration: there is no model")
                 _check_block(path, n_before, block, categorical)
                 n_before += len(block)
@@ -87,19 +87,19 @@ def read_table(folder: Path, n_features: int | None, categorical: Sequence[int],
         if not len(target):
             raise TrainingError(f"{folder}: expected rows, got none")
         file.flush()
-        # numpy holds a descriptor of its own.
+        # numpy has a descriptor of its own.
         return Table(np.memmap(file, np.float64, "r", shape=(len(target), n_columns - 1)), target)
 
 
 def check_target(folder: Path, target: Rows, objective: str, n_classes: int) -> None:
-    """Refuse targets that an objective has no meaning for, where LightGBM would take them for something else.
+    """Reject targets that are invalid for an objective, but that LightGBM would accept as something else.
 
     Parameters
     ----------
     objective : str
-        As ``model.txt`` says it.
+        As in ``model.txt``.
     n_classes : int
-        Of a multiclass objective.
+        Number of classes of a multiclass objective.
     """
     kind = objective.split()[0]
     if kind == "binary":
@@ -118,16 +118,16 @@ def check_target(folder: Path, target: Rows, objective: str, n_classes: int) -> 
 
 
 def _check_width(path: Path, n_columns: int) -> int:
-    """Count the columns of the first line; 0 stands for any number."""
+    """Check and return the number of columns of the first line; 0: any."""
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
-        n_found = len(next(csv.reader(file), []))
-    if n_found and n_columns and n_found != n_columns:
+        n_cells = len(next(csv.reader(file), []))
+    if n_cells and n_columns and n_cells != n_columns:
         raise TrainingError(
-            f"{path}: expected {n_columns} columns, the target and {n_columns - 1} features, got {n_found}"
+            f"{path}: expected {n_columns} columns, the target and {n_columns - 1} features, got {n_cells}"
         )
-    if n_found == 1:
+    if n_cells == 1:
         raise TrainingError(f"{path}: expected the target and features with commas between them, got one column")
-    return n_found or n_columns
+    return n_cells or n_columns
 
 
 def _blocks(path: Path, n_columns: int) -> Iterator[Rows]:
@@ -154,7 +154,7 @@ def _open(path: Path, n_columns: int, threads: bool) -> Any:
 
 
 def _explain(path: Path, n_columns: int, error: Exception) -> str:
-    """Say what pyarrow does not like; only when it reads with one thread does it count the lines."""
+    """Describe what pyarrow rejects; it counts lines only if it reads with one thread."""
     try:
         for _ in _open(path, n_columns, threads=False):
             pass

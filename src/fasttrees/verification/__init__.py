@@ -1,6 +1,6 @@
-"""Checks predictions against those of the training environment, row by row: docs/how-to/verify.md describes it.
+"""Compare predictions with those of the training environment, row by row: docs/how-to/verify.md.
 
-The module ``page`` makes its report; it needs Jinja2 and matplotlib, and is not imported here.
+The module ``page`` makes the report; it needs Jinja2 and matplotlib, and is not imported here.
 """
 
 from fasttrees.verification._result import TreeDifference, Verification, WorstRow

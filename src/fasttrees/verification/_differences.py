@@ -1,7 +1,7 @@
 """How two columns of numbers differ, counted block by block in memory that does not grow.
 
-The same numbers as over all rows at once: sums are kept as pairs of doubles, so that means are right to the last digits
-whatever the number of rows.
+The results do not depend on the blocks: sums are kept as pairs of doubles, so means are exact to the last digits for
+any number of rows.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from fasttrees.verification._rows import Array
 
-__all__ = ["DECADES", "DECADE_LABELS", "ULP_LABELS", "Differences", "Judged", "relative", "same_bits", "within"]
+__all__ = ["DECADES", "DECADE_LABELS", "ULP_LABELS", "Differences", "RowVerdicts", "relative", "same_bits", "within"]
 
 Mask = NDArray[np.bool_]
 
 MOST_DOUBLINGS = 20
 ULP_EDGES = np.array([1 << n for n in range(MOST_DOUBLINGS + 1)], np.uint64)
-#: Classes of how far two doubles are apart: in units of the last place, else what keeps them from being counted.
+#: Classes of the distance of two doubles in units in the last place, and the cases in which it is not defined.
 ULP_LABELS = [
     "0",
     "1",
@@ -38,17 +38,17 @@ DECADES = np.array([float(f"1e{n}") for n in range(-18, 4)])
 DECADE_LABELS = ["below 1e-18", *(f"1e{n:+03d} to 1e{n + 1:+03d}" for n in range(-18, 3)), "1000 and more"]
 
 
-class Judged(NamedTuple):
-    """What is found of each row of a block; shape (n,).
+class RowVerdicts(NamedTuple):
+    """How the rows of a block compare; shape (n,).
 
     Attributes
     ----------
     same : ndarray of bool
-        All of its numbers have equal bits; one NaN is as good as another.
+        All of its numbers have equal bits; all NaNs count as equal.
     passed : ndarray of bool
         All of its numbers are within the tolerance, or NaN, or the same infinity.
     severity : ndarray of float
-        Largest absolute difference of its numbers; infinite where NaN or infinity stands against another value.
+        Largest absolute difference of its numbers; infinite where NaN or infinity is compared with another value.
     """
 
     same: Mask
@@ -87,7 +87,7 @@ class Differences:
     ----------
     rows, same_rows, failed_rows : int
     values, unlike_values : int
-        All numbers, and those among them where NaN or infinity stands against another value: they have no difference.
+        All numbers, and those among them where NaN or infinity is compared with another value: they have no difference.
     max_absolute, max_relative : float
     ulps : ndarray of int of shape (len(ULP_LABELS),)
     decades : ndarray of int of shape (len(DECADE_LABELS),)
@@ -113,7 +113,7 @@ class Differences:
         """Mean over all numbers that have a difference."""
         return self._relative.mean(self.values - self.unlike_values)
 
-    def add(self, predictions: Array, references: Array) -> Judged:
+    def add(self, predictions: Array, references: Array) -> RowVerdicts:
         """Count a block; both of shape (n, n_columns)."""
         same = same_bits(predictions, references)
         absolute, unlike = _subtract(predictions, references, same)
@@ -130,14 +130,14 @@ class Differences:
         self.ulps[UNLIKE] += int(unlike.sum())
         if differs.any():
             self._count(predictions[differs], references[differs], absolute[differs])
-        return Judged(row_same, row_passed, absolute.max(axis=1, initial=0.0))
+        return RowVerdicts(row_same, row_passed, absolute.max(axis=1, initial=0.0))
 
     def _count(self, predictions: Array, references: Array, absolute: Array) -> None:
         by_size = relative(predictions, references, absolute)
         self.ulps += np.bincount(_ulp_class(predictions, references), minlength=len(self.ulps))
         apart = absolute > 0
-        found = np.searchsorted(DECADES, absolute[apart], side="right")
-        self.decades += np.bincount(found, minlength=len(self.decades))
+        decades = np.searchsorted(DECADES, absolute[apart], side="right")
+        self.decades += np.bincount(decades, minlength=len(self.decades))
         self.max_absolute = max(self.max_absolute, float(absolute.max()))
         self.max_relative = max(self.max_relative, float(by_size.max()))
         self._absolute.add(absolute[apart])
@@ -145,7 +145,7 @@ class Differences:
 
 
 def same_bits(a: Array, b: Array) -> Mask:
-    """Mark equal bits; one NaN is as good as another."""
+    """Mark equal bits; all NaNs count as equal."""
     bits: Mask = np.ascontiguousarray(a).view(np.uint64) == np.ascontiguousarray(b).view(np.uint64)
     return bits | (np.isnan(a) & np.isnan(b))
 
@@ -158,7 +158,7 @@ def within(predictions: Array, references: Array, tolerance: float) -> Mask:
 
 
 def _subtract(a: Array, b: Array, same: Mask) -> tuple[Array, Mask]:
-    """Return absolute differences, infinite where NaN or infinity stands against another value; and where it does."""
+    """Return absolute differences, infinite where NaN or infinity is compared with another value; and where it does."""
     equal = same | (a == b)
     unlike = ~equal & ~(np.isfinite(a) & np.isfinite(b))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -181,5 +181,5 @@ def _ulp_class(a: Array, b: Array) -> NDArray[np.intp]:
     bits_a, bits_b = a.view(np.uint64), b.view(np.uint64)
     size_a, size_b = bits_a & MAGNITUDE, bits_b & MAGNITUDE
     apart = np.maximum(size_a, size_b) - np.minimum(size_a, size_b)
-    found = np.searchsorted(ULP_EDGES, apart, side="left") + 1
-    return np.where(np.signbit(a) != np.signbit(b), OTHER_SIGN, found)
+    classes = np.searchsorted(ULP_EDGES, apart, side="left") + 1
+    return np.where(np.signbit(a) != np.signbit(b), OTHER_SIGN, classes)

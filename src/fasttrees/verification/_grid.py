@@ -12,13 +12,13 @@ from fasttrees.verification._rows import Array
 __all__ = ["CELLS", "Grid"]
 
 CELLS = 64  # in each direction
-LARGEST = 2.0**900  # of what is counted, so that all edges are doubles
-SMALLEST = -300  # exponent of a cell's side
-PRECISION = 50  # bits: a cell is no smaller than the largest value times 2**-PRECISION, so that its number is exact
+LARGEST = 2.0**900  # magnitude that is counted, so that all edges are doubles
+SMALLEST = -300  # least exponent of a cell's side
+PRECISION = 50  # bits: a cell is no smaller than the largest value times 2**-PRECISION, so that its index is exact
 
 
 class Grid:
-    """Counts points in square cells whose side is a power of two; it doubles when points fall outside.
+    """Counts points in square cells whose side is a power of two; it doubles when a point falls outside.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Grid:
 
     @property
     def edges(self) -> tuple[Array, Array]:
-        """Edges of the cells along x and y; shape (CELLS + 1,)."""
+        """Return the edges of the cells along x and y; shape (CELLS + 1,)."""
         steps = np.arange(CELLS + 1)
         x, y = (np.ldexp((origin + steps).astype(np.float64), self._exponent or 0) for origin in self._origin)
         return x, y
@@ -45,16 +45,16 @@ class Grid:
         points = points[(np.abs(points) <= LARGEST).all(axis=1)]
         if len(points):
             self._grow(points)
-            places = self._places(points) - self._origin
-            flat = np.bincount(places[:, 0] * CELLS + places[:, 1], minlength=CELLS * CELLS)
+            indices = self._indices(points) - self._origin
+            flat = np.bincount(indices[:, 0] * CELLS + indices[:, 1], minlength=CELLS * CELLS)
             self.counts += flat.reshape(CELLS, CELLS)
 
-    def _places(self, points: Array) -> NDArray[np.int64]:
+    def _indices(self, points: Array) -> NDArray[np.int64]:
         assert self._exponent is not None
         return np.floor(np.ldexp(points, -self._exponent)).astype(np.int64)
 
     def _grow(self, points: Array) -> None:
-        """Make the cells so large, and put them so, that all points have one."""
+        """Resize and move the grid so that it has a cell for every point."""
         low = np.minimum(self._limits[0], points.min(axis=0))
         high = np.maximum(self._limits[1], points.max(axis=0))
         self._limits = np.stack([low, high])
@@ -63,7 +63,7 @@ class Grid:
         least = max(span - CELLS.bit_length(), _exponent(float(np.abs(self._limits).max())) - PRECISION)
         self._exponent = max(least, SMALLEST if before is None else before)
         while True:
-            first, last = self._places(self._limits)
+            first, last = self._indices(self._limits)
             if (last - first < CELLS).all():
                 break
             self._exponent += 1
@@ -74,7 +74,7 @@ class Grid:
             self._move(min(self._exponent - before, 63), origin)
 
     def _move(self, doublings: int, origin: NDArray[np.int64]) -> None:
-        """Put the counts into the cells that have taken the place of theirs."""
+        """Add the counts of the old cells to the new ones that cover them."""
         x, y = np.nonzero(self.counts)
         counts = self.counts[x, y]
         self.counts = np.zeros_like(self.counts)

@@ -1,4 +1,4 @@
-"""Usual mistakes that would explain the differences: each is tried on some of the rows that differ."""
+"""Common mistakes that would explain the differences, each tried on a sample of the rows that differ."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 import fasttrees
-from fasttrees.verification._kept import Kept
 from fasttrees.verification._rows import Array
+from fasttrees.verification._sample import Sample
 
 __all__ = ["Float32", "explain"]
 
 CLOSE = 1e-12  # relative; exponentials of other C libraries differ in the last digits
 CLOSE_AS_FLOAT32 = 2.0**-23
-FEW, ALL = slice(8), slice(None)  # a few rows sort out most guesses
+FEW, ALL = slice(8), slice(None)  # a few rows rule out most guesses
 MAX_PAIRS = 20_000
 DIGITS = range(1, 16)
 
@@ -32,7 +32,7 @@ class Float32:
         self.all = True
 
     def add(self, values: Array) -> None:
-        """See a block."""
+        """Add a block."""
         if self.all:
             with np.errstate(over="ignore", invalid="ignore"):
                 narrow = values.astype(np.float32).astype(np.float64)
@@ -40,39 +40,41 @@ class Float32:
 
 
 class _Side:
-    """What one side has for rows that differ.
+    """The predictions or the references of rows that differ.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_columns)
     is_float32 : bool
-        Whether it is rounded to float32, so that nothing fits better than that.
+        Whether they are rounded to float32, so that nothing fits more closely than that.
     """
 
     def __init__(self, values: Array, is_float32: bool) -> None:
         self._values = values
         self._close = CLOSE_AS_FLOAT32 if is_float32 else CLOSE
 
-    def fits(self, made: Array, rows: slice = ALL) -> bool:
-        """Tell whether it is what was made of these rows."""
+    def fits(self, computed: Array, rows: slice = ALL) -> bool:
+        """Return whether the values are those computed for these rows."""
         values = self._values[rows]
-        return bool(np.isclose(made.reshape(values.shape), values, rtol=self._close, atol=0.0, equal_nan=True).all())
+        return bool(
+            np.isclose(computed.reshape(values.shape), values, rtol=self._close, atol=0.0, equal_nan=True).all()
+        )
 
 
-def explain(model: fasttrees.Model, differing: Kept, raw_score: bool, are_float32: tuple[bool, bool]) -> list[str]:
-    """Say what one side might have done.
+def explain(model: fasttrees.Model, differing: Sample, raw_score: bool, are_float32: tuple[bool, bool]) -> list[str]:
+    """Describe what one side might have done.
 
     Parameters
     ----------
     model : Model
-    differing : Kept
+    differing : Sample
         Rows whose bits differ.
     raw_score : bool
         Whether raw scores are compared.
     are_float32 : tuple of bool
         Whether the predictions, and the reference, are float32 values.
     """
-    found = []
+    texts = []
     plain = model.predict(differing.cells, raw_score=raw_score)
     sides = ("The predictions are", differing.predictions), ("The reference is", differing.references)
     for (name, values), is_float32 in zip(sides, are_float32, strict=True):
@@ -80,12 +82,12 @@ def explain(model: fasttrees.Model, differing: Kept, raw_score: bool, are_float3
         if not side.fits(plain):
             guesses = _guesses(model, differing.cells, raw_score, side)
             text = next((text for text, fits in guesses if fits), None)
-            found += [f"{name} what the model gives {text}."] if text is not None else []
-    return found
+            texts += [f"{name} what the model gives {text}."] if text is not None else []
+    return texts
 
 
 def _guesses(model: fasttrees.Model, cells: Array, raw_score: bool, side: _Side) -> Iterator[tuple[str, bool]]:
-    """Give each guess, and whether it fits."""
+    """Yield each guess, and whether it fits."""
 
     def predict(rows: Array, num_iteration: int | None = None) -> Array:
         return model.predict(rows, num_iteration=num_iteration, raw_score=raw_score)
@@ -110,7 +112,7 @@ def _guesses(model: fasttrees.Model, cells: Array, raw_score: bool, side: _Side)
 
 
 def _pairs(model: fasttrees.Model) -> Iterator[tuple[int, int]]:
-    """Give pairs of columns; one that the model does not use may have stood in the place of one that it does."""
+    """Yield pairs of columns at least one of which the model uses."""
     numerical, categorical = model.features_used()
     used = numerical | categorical
     pairs = itertools.combinations(range(model.num_feature()), 2)

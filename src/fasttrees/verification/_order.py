@@ -1,4 +1,4 @@
-"""Whether predictions stand in the rows that they belong to: rows dropped, repeated or in another order."""
+"""Detect rows that were dropped, repeated or reordered between predictions and references."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fasttrees.verification._rows import Array
 __all__ = ["Order"]
 
 WINDOW = 4096  # rows that are kept
-MAX_GAP = 64  # rows that pass between those of a run
-LONG_RUN = 256  # rows of it that fail
+MAX_GAP = 64  # rows that may pass between two failed ones of a run
+LONG_RUN = 256  # failed rows from which a run is long
 MAX_SHIFT = 256
 SHIFTED, NOT_SHIFTED = 0.98, 0.9  # share of rows that must agree when shifted, and must not when not
-FEW = 32  # rows that sort out most shifts
+FEW = 32  # rows that rule out most shifts
 MULTIPLIERS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 NAN_BITS = 0x7FF8000000000000
 
 
 class _Side:
-    """One of the two columns: how many rows it has, which values in whatever order, and some of them in order."""
+    """One of the two columns: its number of rows, a checksum that ignores order, and a window of rows."""
 
     def __init__(self) -> None:
         self.n_rows = 0
@@ -36,8 +36,8 @@ class _Side:
     def window(self) -> Array:
         return np.concatenate(self._window) if self._window else np.empty((0, 1))
 
-    def see(self, values: Array, start: int | None) -> None:
-        """Count rows, and keep them from `start` on if there is one."""
+    def add(self, values: Array, start: int | None) -> None:
+        """Count rows, and add those from `start` on to the window; None: none."""
         if start is not None:
             if not self._n_window:
                 self.before = values[start - 1 : start].copy() if start else self._last
@@ -48,16 +48,16 @@ class _Side:
         self.checksum += _checksum(values)
         self._last = values[-1:].copy() if len(values) else self._last
 
-    def forget(self) -> None:
+    def clear_window(self) -> None:
         """Empty the window."""
         self._window, self._n_window = [], 0
 
 
 class Order:
-    """Sees both columns from begin to end.
+    """Compares the order of both columns, added block by block.
 
-    Where rows are dropped or added, nearly all that follow fail. So the window begins with a run of rows that fail,
-    with few in between that pass, and single ones before it do no harm.
+    If rows are dropped or added, nearly all that follow fail. So the window begins with a run of rows that fail, with
+    few in between that pass; single failed rows before it do not matter.
 
     Attributes
     ----------
@@ -73,24 +73,24 @@ class Order:
 
     @property
     def n_predictions(self) -> int:
-        """Rows that have been predicted."""
+        """Number of predictions."""
         return self._predictions.n_rows
 
     @property
     def n_references(self) -> int:
-        """Rows of the reference."""
+        """Number of references."""
         return self._references.n_rows
 
     def add(self, predictions: Array, references: Array, failed: NDArray[np.bool_]) -> None:
-        """See a block; blocks differ in length where a column has ended, and `failed` marks the rows that both have."""
+        """Add a block; the columns differ in length once one has ended, and `failed` marks the rows that both have."""
         begin = self.n_predictions
         self._follow(np.flatnonzero(failed) + begin)
         start = max(self._start - begin, 0) if self._n_run else None
         for side, values in ((self._predictions, predictions), (self._references, references)):
-            side.see(values, start)
+            side.add(values, start)
 
     def _follow(self, failed: NDArray[np.intp]) -> None:
-        """Go on with the run, or begin another; `failed` has numbers of rows. A long run is never given up."""
+        """Continue the run, or begin another; `failed` has numbers of rows. A long run is never abandoned."""
         if not len(failed):
             return
         if self._first_failed is None:
@@ -102,17 +102,17 @@ class Order:
             long = np.flatnonzero(lengths >= LONG_RUN)
             chosen = int(long[0]) if len(long) else len(lengths) - 1
             self._start, self._n_run = int(failed[begins[chosen]]), int(lengths[chosen])
-            self._predictions.forget()
-            self._references.forget()
+            self._predictions.clear_window()
+            self._references.clear_window()
         self._last_failed = int(failed[-1])
 
     def explain(self, n_rows: int, agree: Callable[[Array, Array], NDArray[np.bool_]]) -> str | None:
-        """Say what has happened to the rows.
+        """Describe what happened to the order of the rows.
 
         Parameters
         ----------
         n_rows : int
-            How many rows there are to predict for.
+            Rows of the file.
         agree : callable
             Marks the rows that pass.
         """
@@ -137,25 +137,25 @@ class Order:
         return f"All rows that both have agree: the {shorter} after row {end:,}, {abs(n - m):,} too early."
 
     def _explain_shift(self, n_rows: int, shift: int) -> str:
-        """Name the side that lacks rows or has too many: the one whose count is not that of the rows, if one is."""
+        """Describe the shift; blame the predictions if there are not as many as rows, else the reference."""
         row, n = self._start + 1, abs(shift)
         later = "later" if shift > 0 else "earlier"
-        found = f"From row {row:,} on, the reference matches the predictions {_rows(n)} {later}: "
+        begin = f"From row {row:,} on, the reference matches the predictions {_rows(n)} {later}: "
         rows = f"row {row:,} was" if n == 1 else f"rows {row:,} to {row + n - 1:,} were"
-        reference_to_blame = self.n_predictions == n_rows
-        side = self._references if reference_to_blame else self._predictions
-        name, have = ("reference", "has") if reference_to_blame else ("predictions", "have")
-        if (shift > 0) == reference_to_blame:
-            return f"{found}{rows} dropped from the {name}."
+        is_reference = self.n_predictions == n_rows
+        side = self._references if is_reference else self._predictions
+        name, have = ("reference", "has") if is_reference else ("predictions", "have")
+        if (shift > 0) == is_reference:
+            return f"{begin}{rows} dropped from the {name}."
         repeated = f": it repeats row {row - 1:,}" if n == 1 and _equal(side.before, side.window[:1]) else ""
-        return f"{found}the {name} {have} {_rows(n)} too many there{repeated}."
+        return f"{begin}the {name} {have} {_rows(n)} too many there{repeated}."
 
 
 def _find_shift(
     predictions: Array, references: Array, agree: Callable[[Array, Array], NDArray[np.bool_]], counts_differ: bool
 ) -> int | None:
-    """Find how many rows later the predictions have what the reference has; below 0: earlier."""
-    # Fewer rows would agree by chance.
+    """Return by how many rows the predictions are behind the reference; negative: ahead. None: no shift fits."""
+    # Fewer rows might agree by chance.
     least = max(1 if counts_differ else 8, min(len(predictions), len(references), WINDOW) // 2)
 
     def share(shift: int) -> float:
@@ -176,7 +176,7 @@ def _find_shift(
 
 
 def _checksum(values: Array) -> NDArray[np.uint64]:
-    """Add up hashes of the rows: the same for the same rows in any order."""
+    """Sum hashes of the rows: the same for the same rows in any order."""
     bits = np.ascontiguousarray(values).view(np.uint64).copy()
     bits[np.isnan(values)] = NAN_BITS
     first, second, third = (np.uint64(number) for number in MULTIPLIERS)

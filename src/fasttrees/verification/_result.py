@@ -1,4 +1,4 @@
-"""What a verification has found."""
+"""The result of a verification."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["TreeDifference", "Verification", "WorstRow"]
 
 @dataclass(frozen=True)
 class TreeDifference:
-    """A tree that gives other models' rows something else.
+    """A tree that two models evaluate differently for a row.
 
     Attributes
     ----------
     tree : int
         Its number in the model file, from 0.
     leaf, reference_leaf : int
-        Where the row ends.
+        The leaf that the row reaches.
     output, reference_output : float
         What the tree adds to the raw score.
     """
@@ -48,13 +48,13 @@ class WorstRow:
     prediction, reference : list of float
         One number, or one for each class.
     difference : float
-        Largest absolute difference; infinite where NaN or infinity stands against another value.
+        Largest absolute difference; infinite where NaN or infinity is compared with another value.
     library : list of float or None
-        What the model gives in this process, where the predictions come from elsewhere.
+        Predictions of the model in this process, if those verified come from elsewhere.
     cells : dict of str to float
-        What stands in the row, by the names of the features that the model uses.
+        Values of the row, by the names of the features that the model uses.
     trees : list of TreeDifference or None
-        The trees that disagree; None where no other model is at hand to compare with.
+        The trees that disagree; None if there is no other model to compare with.
     """
 
     row: int
@@ -68,7 +68,7 @@ class WorstRow:
 
 @dataclass(frozen=True)
 class Verification:
-    """All findings; docs/how-to/verify.md describes each.
+    """The result of :func:`verify`; docs/how-to/verify.md describes each item.
 
     Attributes
     ----------
@@ -84,15 +84,17 @@ class Verification:
     n_compared, n_same, n_failed : int
         Rows that both columns have; with equal bits; with a difference above the tolerance.
     n_values, n_unlike : int
-        Numbers compared, and those where NaN or infinity stands against another value, which have no difference.
+        Numbers compared, and those where NaN or infinity is compared with another value, which have no difference.
     max_absolute, mean_absolute, max_relative, mean_relative : float
         Over the numbers that have a difference. Relative ones are divided by the larger of both magnitudes.
     ulps, decades : dict of str to int
         Numbers by units in the last place, and by the size of an absolute difference that is not 0.
+    explained : bool
+        Whether causes were looked for: ``verify(explain=True)``.
     order : str or None
-        What has happened to the rows, where they are shifted, lost or in another order.
+        What happened to the rows, if they are shifted, lost or in another order; None if causes were not looked for.
     findings : list of str
-        What would explain the differences.
+        Trees that disagree; and what would explain the differences, if causes were looked for.
     worst : list of WorstRow
     seconds : float
     grid : Grid
@@ -119,6 +121,7 @@ class Verification:
     mean_relative: float
     ulps: dict[str, int]
     decades: dict[str, int]
+    explained: bool
     order: str | None
     findings: list[str]
     worst: list[WorstRow]
@@ -152,10 +155,10 @@ class Verification:
         return f"all {self.n_rows:,} rows agree within {self.tolerance:g}, {same} in every bit"
 
     def as_dict(self) -> dict[str, Any]:
-        """Collect everything for JSON, which has no NaN and no infinity: they are strings."""
-        found = {"passed": self.passed, "verdict": self.verdict} | asdict(self)
-        del found["grid"]
-        plain: dict[str, Any] = _for_json(found)
+        """Return everything for JSON, which has no NaN and no infinity: they become strings."""
+        result = {"passed": self.passed, "verdict": self.verdict} | asdict(self)
+        del result["grid"]
+        plain: dict[str, Any] = _for_json(result)
         return plain
 
 

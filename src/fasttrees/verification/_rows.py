@@ -1,4 +1,4 @@
-"""The rows to predict for: text, .npy or Parquet of any size, in blocks."""
+"""Read rows and predictions in blocks: text, .npy or Parquet of any size."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["Array", "RowFormat", "is_plain_csv", "naming", "read_numbers", "read
 
 Array = NDArray[np.float64]
 
-TEXT_BLOCK = 1 << 20  # bytes read at once
+TEXT_BLOCK = 1 << 20  # bytes per read
 BLOCK_VALUES = 1 << 18  # numbers of a block
 
 
 @dataclass(frozen=True)
 class RowFormat:
-    """How the file of rows is to be read, as the options of ``fasttrees predict`` say it.
+    """How to read the file of rows; the same options as those of ``fasttrees predict``.
 
     Attributes
     ----------
@@ -54,17 +54,17 @@ def read_rows(
     Parameters
     ----------
     path : str
-        ``.npy`` and ``.parquet`` are told by their names, all else is text, plain or gzip.
+        ``.npy`` and ``.parquet`` are recognized by the suffix; anything else is text, plain or gzip.
     model : Model
     form : RowFormat
     note : callable
-        Told what the user should know of the columns.
+        Called with what the user should know about the columns.
 
     Yields
     ------
     ndarray of shape (n, n_features)
     int
-        Bytes of the file that are read.
+        Bytes of the file read so far.
     """
     if path.endswith(".npy"):
         if form.label_column is not None:
@@ -91,7 +91,7 @@ def read_numbers(path: str, n_columns: int, has_header: bool, name: str | None =
     has_header : bool
         Whether the first line of text holds names.
     name : str, optional
-        What errors call the file; default: its path.
+        Name of the file in errors; default: its path.
     """
     if path.endswith(".npy"):
         for block, _ in _read_npy(path, n_columns, "predictions a row", _block_rows(n_columns)):
@@ -115,7 +115,7 @@ def read_numbers(path: str, n_columns: int, has_header: bool, name: str | None =
 
 
 def is_plain_csv(path: str, form: RowFormat) -> bool:
-    """Tell whether a file is what a server takes as it is: text with commas, and nothing in it but the features."""
+    """Return whether a server accepts the file as it is: text with commas that has only the features."""
     if path.endswith((".npy", ".parquet", ".pq")) or form.has_header or form.label_column is not None:
         return False
     with open_source(path) as source:
@@ -127,7 +127,7 @@ def is_plain_csv(path: str, form: RowFormat) -> bool:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Say in errors of the content which file it is of."""
+    """Prefix errors about content with the file's path."""
     try:
         yield
     except InputError as error:
@@ -166,7 +166,7 @@ def _read_npy(path: str, n_columns: int, what: str, block_rows: int) -> Iterator
             f"{path}: expected one array, got {rest:,} bytes after its {shape[0]:,} rows: numpy.concatenate joins "
             "arrays before they are saved"
         )
-    # Read, not mapped: mapped pages would count as memory of this process.
+    # Read instead of mapped, because mapped pages count as memory of this process.
     with open(path, "rb") as file:
         file.seek(mapped.offset)
         for start in range(0, shape[0], block_rows):
@@ -210,5 +210,5 @@ def _read_parquet(
 
 
 def _block_rows(*n_columns: int) -> int:
-    """Say how many rows a block may have, whose widest table has so many columns."""
+    """Return the number of rows of a block whose widest table has so many columns."""
     return max(1, BLOCK_VALUES // max(1, *n_columns))

@@ -1,4 +1,4 @@
-"""Where predictions come from: computed here, listed in a file, or answered by a server."""
+"""Sources of predictions: this process, a file or a server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
 from fasttrees.verification._rows import Array, RowFormat, is_plain_csv, read_numbers, read_rows
 
-__all__ = ["Column", "Computed", "Listed", "Target", "answers", "open_booster"]
+__all__ = ["Column", "ComputedColumn", "ListedColumn", "Target", "answers", "open_booster"]
 
 START_TIMEOUT = 300.0  # seconds until the server must be ready
 
 NO_REFERENCE = (
     "nothing to compare with: lightgbm is not installed here (%s). Where the model was trained, write "
-    "numpy.save('reference.npy', booster.predict(rows)), and give that file with --reference"
+    "numpy.save('reference.npy', booster.predict(rows)), and pass that file with --reference"
 )
 
 
@@ -34,61 +34,61 @@ class Column(Protocol):
         """Return those of the next rows; fewer if there are no more. Shape (n, n_columns)."""
 
     def rest(self) -> Iterator[Array]:
-        """Give what is left when there are no more rows."""
+        """Yield what is left when there are no more rows."""
 
 
-class Computed:
-    """Predictions that a function makes of the rows."""
+class ComputedColumn:
+    """Predictions computed by a function of the rows."""
 
     def __init__(self, predict: Callable[[Array], Any], n_columns: int) -> None:
         self._predict = predict
         self._n_columns = n_columns
 
     def take(self, cells: Array) -> Array:
-        """Predict."""
+        """Compute the next rows."""
         return np.asarray(self._predict(cells), np.float64).reshape(len(cells), self._n_columns)
 
     def rest(self) -> Iterator[Array]:
-        """Give nothing."""
+        """Yield nothing."""
         yield from ()
 
 
-class Listed:
-    """Predictions that are there, in blocks of their own sizes."""
+class ListedColumn:
+    """Predictions read from an iterator of blocks of any size."""
 
     def __init__(self, blocks: Iterator[Array], n_columns: int) -> None:
         self._blocks = blocks
         self._left = np.empty((0, n_columns))
 
     def take(self, cells: Array) -> Array:
-        """Read."""
+        """Read the next rows."""
         parts = [self._left]
         n = len(self._left)
         while n < len(cells) and (block := next(self._blocks, None)) is not None:
             parts.append(block)
             n += len(block)
-        found = np.concatenate(parts)
-        self._left = found[len(cells) :]
-        return found[: len(cells)]
+        values = np.concatenate(parts)
+        self._left = values[len(cells) :]
+        return values[: len(cells)]
 
     def rest(self) -> Iterator[Array]:
-        """Read to the end."""
+        """Read to the end of the iterator."""
         yield self._left
         yield from self._blocks
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is verified; the library in this process if nothing is given.
+    """The scorer to verify; by default the library in this process.
 
     Attributes
     ----------
     url : str or None
-        A server that runs already.
+        A running server.
     image : str or None
         A container to start with the model.
     network : str or None
-        The container's.
+        Docker network of the container.
     server : bool
         Start this package's own server with the model.
     """
@@ -122,10 +122,10 @@ def answers(
     report: Callable[[int, int], None],
     log: Callable[[str], None],
 ) -> Iterator[Array]:
-    """Let a server score the rows, by the local Batch Transform, and read its answers.
+    """Score the rows with a server, through the local Batch Transform, and read its answers.
 
-    A file that a server takes is sent as it is; of any other the features are written as CSV, with the digits that
-    read back to the same doubles.
+    A file that a server accepts is sent as it is; otherwise the features are written as CSV, with digits that parse
+    to the same doubles.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def answers(
     report : callable
         Told the number of bytes of the input and of rows so far.
     log : callable
-        Told the server's last lines if it fails.
+        Called with the server's last lines if it fails.
     """
-    # Not above: it needs what serving needs.
+    # Imported here because it needs what serving needs.
     from fasttrees._sagemaker.batch_transform import Client, Job, ServerError, TransformError, find_objects, transform
 
     rows = os.path.join(folder, "rows.csv")
@@ -164,10 +164,10 @@ def open_booster(path: str) -> Any:
     """Load a model into LightGBM."""
     try:
         import lightgbm
-    except (ImportError, OSError) as error:  # its shared library may lack another
+    except (ImportError, OSError) as error:  # OSError: a library that its own needs is missing
         raise InputError(NO_REFERENCE % error) from error
     try:
-        with redirect_stdout(io.StringIO()):  # where its log says what the error says, too
+        with redirect_stdout(io.StringIO()):  # because its log repeats the error
             return lightgbm.Booster(model_file=path)
     except lightgbm.basic.LightGBMError as error:
         raise InputError(f"{path}: lightgbm cannot read the model: {error}") from error

@@ -1,4 +1,4 @@
-"""A verification as lines of text, and the parts of it that the page shows in the same words."""
+"""A verification as text, and the parts of it that the page shares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 
 from fasttrees.verification._result import Verification, WorstRow
 
-__all__ = ["as_text", "differences_table", "number", "show_cells", "show_numbers", "show_trees"]
+__all__ = ["as_text", "causes", "differences_table", "number", "show_cells", "show_numbers", "show_trees"]
 
 WIDTH = 100
 BAR = 40
@@ -15,46 +15,54 @@ MAX_CELLS = 40  # of a row
 MAX_TREES = 4  # of a row
 
 
-def as_text(found: Verification) -> str:
+def as_text(result: Verification) -> str:
     """Write everything, the verdict last."""
     lines = [
-        f"model      {found.model}",
-        f"rows       {found.rows_file}: {found.n_rows:,}",
-        f"reference  {found.reference}: {found.n_references:,} {found.output}",
-        f"verified   {found.target}: {found.n_predictions:,} {found.output}",
+        f"model      {result.model}",
+        f"rows       {result.rows_file}: {result.n_rows:,}",
+        f"reference  {result.reference}: {result.n_references:,} {result.output}",
+        f"verified   {result.target}: {result.n_predictions:,} {result.output}",
         "",
-        f"{'rows compared':<26}{found.n_compared:>16,}",
-        f"{'equal in every bit':<26}{found.n_same:>16,}{_share(found.n_same, found.n_compared)}",
-        f"{'beyond the tolerance':<26}{found.n_failed:>16,}{_share(found.n_failed, found.n_compared)}",
-        f"{'tolerance':<26}{found.tolerance:>16g}",
-        *(f"{name:<28}{value:>14}" for name, value in differences_table(found)),
+        f"{'rows compared':<26}{result.n_compared:>16,}",
+        f"{'equal in every bit':<26}{result.n_same:>16,}{_share(result.n_same, result.n_compared)}",
+        f"{'beyond the tolerance':<26}{result.n_failed:>16,}{_share(result.n_failed, result.n_compared)}",
+        f"{'tolerance':<26}{result.tolerance:>16g}",
+        *(f"{name:<28}{value:>14}" for name, value in differences_table(result)),
     ]
-    if found.n_same < found.n_compared:
+    if result.n_same < result.n_compared:
         lines += ["", "units in the last place    numbers"]
-        most = max(found.ulps.values())
-        for label, n in found.ulps.items():
+        most = max(result.ulps.values())
+        for label, n in result.ulps.items():
             if n:
                 lines.append(f"  {label:<24} {n:>12,} {'#' * math.ceil(BAR * n / most)}")
-    if found.worst:
+    if result.worst:
         lines += ["", "rows that differ most"]
-        for row in found.worst:
+        for row in result.worst:
             lines += _as_lines(row)
-    texts = [text for text in (found.order, *found.findings) if text]
+    texts = causes(result)
     if texts:
         lines += ["", *(_wrap(text) for text in texts)]
-    verdict = f"{'PASSED' if found.passed else 'FAILED'}: {found.verdict} ({found.seconds:.1f} s)"
+    verdict = f"{'PASSED' if result.passed else 'FAILED'}: {result.verdict} ({result.seconds:.1f} s)"
     lines += ["", _wrap(verdict)]
     return "\n".join(lines)
 
 
-def differences_table(found: Verification) -> list[tuple[str, str]]:
+def causes(result: Verification) -> list[str]:
+    """List what is known of the causes of differences, or how to look for them."""
+    texts = [text for text in (result.order, *result.findings) if text]
+    if not result.passed and not result.explained:
+        texts.append("--explain looks for causes: rows moved, columns swapped, numbers rounded, a leaf changed.")
+    return texts
+
+
+def differences_table(result: Verification) -> list[tuple[str, str]]:
     """List the statistics of differences with their names."""
     return [
-        ("maximum difference", number(found.max_absolute)),
-        ("mean difference", number(found.mean_absolute)),
-        ("maximum relative difference", number(found.max_relative)),
-        ("mean relative difference", number(found.mean_relative)),
-        *([("NaN or infinity unlike", f"{found.n_unlike:,}")] if found.n_unlike else []),
+        ("maximum difference", number(result.max_absolute)),
+        ("mean difference", number(result.mean_absolute)),
+        ("maximum relative difference", number(result.max_relative)),
+        ("mean relative difference", number(result.mean_relative)),
+        *([("NaN or infinity unlike", f"{result.n_unlike:,}")] if result.n_unlike else []),
     ]
 
 
@@ -69,7 +77,7 @@ def show_numbers(values: list[float]) -> str:
 
 
 def show_cells(row: WorstRow) -> str:
-    """Write what stands in a row."""
+    """Write the values of a row."""
     shown = [f"{name}={repr(value).removesuffix('.0')}" for name, value in list(row.cells.items())[:MAX_CELLS]]
     return ", ".join(shown) + _more(len(row.cells) - MAX_CELLS)
 
@@ -103,7 +111,7 @@ def _wrap(text: str, indent: str = "") -> str:
 
 
 def _share(n: int, total: int) -> str:
-    """Write a percentage, which is 100 only if all are meant, and 0 only if none is."""
+    """Write a percentage that is 100 only for all, and 0 only for none."""
     if not total:
         return ""
     percent = 100 * n / total

@@ -1,4 +1,4 @@
-"""Which trees make the difference."""
+"""Find the trees that cause differences."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fasttrees
-from fasttrees.verification._kept import Kept
 from fasttrees.verification._result import TreeDifference
 from fasttrees.verification._rows import Array
+from fasttrees.verification._sample import Sample
 
 __all__ = ["candidates", "common_trees", "compare_trees"]
 
 MAX_CANDIDATES = 5
-#: Objectives whose raw score can be found from the prediction, and how. Elsewhere raw scores are not compared.
+#: Objectives whose raw score can be computed from the prediction, and how. For others raw scores are not compared.
 IDENTITIES = {"regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg", "custom"}
 LOGARITHMS = {"poisson", "gamma", "tweedie"}
 
 
 class _Trees(NamedTuple):
-    """What each tree makes of rows; shape (n_rows, n_trees)."""
+    """Leaves and outputs of each tree for rows; shape (n_rows, n_trees)."""
 
     leaves: NDArray[np.intp]
     outputs: Array
@@ -35,7 +35,7 @@ def compare_trees(cells: Array, ours: fasttrees.Model, theirs: Any) -> list[list
     cells : ndarray of shape (n_rows, n_features)
     ours : Model
     theirs : Model or lightgbm.Booster
-        With as many trees an iteration.
+        With as many trees per iteration.
     """
     n = min(ours.current_iteration(), theirs.current_iteration())
     if not n:
@@ -57,29 +57,29 @@ def compare_trees(cells: Array, ours: fasttrees.Model, theirs: Any) -> list[list
     ]
 
 
-def common_trees(found: list[list[TreeDifference]]) -> str | None:
-    """Name the trees that disagree in the rows, those in most rows first."""
+def common_trees(differences: list[list[TreeDifference]]) -> str | None:
+    """Name the trees that disagree, those that do so in most rows first."""
     counts: dict[int, int] = {}
-    for row in found:
+    for row in differences:
         for item in row:
             counts[item.tree] = counts.get(item.tree, 0) + 1
     if not counts:
         return None
     first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    named = ", ".join(f"tree {tree} ({n} of {len(found)} rows)" for tree, n in first[:MAX_CANDIDATES])
+    named = ", ".join(f"tree {tree} ({n} of {len(differences)} rows)" for tree, n in first[:MAX_CANDIDATES])
     more = f" and {len(first) - MAX_CANDIDATES} more" if len(first) > MAX_CANDIDATES else ""
     disagree = "1 tree disagrees" if len(first) == 1 else f"{len(first)} trees disagree"
     return f"In the rows that differ most, {disagree} with the reference's model: {named}{more}."
 
 
-def candidates(model: fasttrees.Model, differing: Kept, equal: Kept | None, raw_score: bool) -> str | None:
-    """Find leaves that all differing rows end in and no equal one does: one of them may have another value.
+def candidates(model: fasttrees.Model, differing: Sample, equal: Sample | None, raw_score: bool) -> str | None:
+    """Find leaves that all differing rows reach and no equal row does: one of them may have another value.
 
     Parameters
     ----------
     model : Model
-    differing : Kept
-    equal : Kept or None
+    differing : Sample
+    equal : Sample or None
     raw_score : bool
         Whether both columns are raw scores.
     """
@@ -105,8 +105,8 @@ def candidates(model: fasttrees.Model, differing: Kept, equal: Kept | None, raw_
     return f"{text} The reference's raw scores are {abs(change):.4g} {way} there."
 
 
-def _change(model: fasttrees.Model, rows: Kept, raw_score: bool) -> float | None:
-    """Find by how much the reference's raw scores are higher, if it is about the same in nearly all rows."""
+def _change(model: fasttrees.Model, rows: Sample, raw_score: bool) -> float | None:
+    """Return by how much the reference's raw scores are higher, if it is about the same in nearly all rows."""
     if rows.references.shape[1] != 1:
         return None
     ours = rows.predictions[:, 0] if raw_score else _raw(model, rows.predictions[:, 0])
@@ -118,7 +118,7 @@ def _change(model: fasttrees.Model, rows: Kept, raw_score: bool) -> float | None
     if len(change) < 2:
         return None
     typical = float(np.median(change))
-    near = np.abs(change - typical) <= 1e-3 * abs(typical)  # probabilities near 1 say little about raw scores
+    near = np.abs(change - typical) <= 1e-3 * abs(typical)  # probabilities near 1 determine raw scores poorly
     return typical if typical and near.mean() >= 0.9 else None
 
 
@@ -137,7 +137,7 @@ def _raw(model: fasttrees.Model, values: Array) -> Array | None:
 
 def _run_trees(cells: Array, model: Any, n_iterations: int) -> _Trees:
     leaves = _run_leaves(cells, model, n_iterations)
-    # The raw score of one iteration is what its trees give, whatever their leaves hold.
+    # The raw score of a single iteration is the output of its trees.
     outputs = [
         np.asarray(model.predict(cells, start_iteration=i, num_iteration=1, raw_score=True)).reshape(len(cells), -1)
         for i in range(n_iterations)
@@ -146,5 +146,5 @@ def _run_trees(cells: Array, model: Any, n_iterations: int) -> _Trees:
 
 
 def _run_leaves(cells: Array, model: Any, n_iterations: int) -> NDArray[np.intp]:
-    found = model.predict(cells, num_iteration=n_iterations, pred_leaf=True)
-    return np.asarray(found, np.intp).reshape(len(cells), -1)
+    leaves = model.predict(cells, num_iteration=n_iterations, pred_leaf=True)
+    return np.asarray(leaves, np.intp).reshape(len(cells), -1)

@@ -12,66 +12,63 @@ from fasttrees._reports.drawing import drawing, new_figure
 from fasttrees._reports.page import Page
 from fasttrees.verification._grid import Grid
 from fasttrees.verification._result import Verification
-from fasttrees.verification._text import differences_table, number, show_cells, show_numbers, show_trees
+from fasttrees.verification._text import causes, differences_table, number, show_cells, show_numbers, show_trees
 
 __all__ = ["make_page"]
 
 LINE = "#8a8a8a"
 
 
-def make_page(found: Verification) -> Page:
-    """Lay out the report."""
-    page = Page("Verification of predictions", f"{found.rows_file}, {found.n_rows:,} rows")
-    page.add_verdict(found.passed, f"{found.verdict}.")
-    for text in (found.order, *found.findings):
-        if text:
-            page.add_text(text)
+def make_page(result: Verification) -> Page:
+    """Make the report."""
+    page = Page("Verification of predictions", f"{result.rows_file}, {result.n_rows:,} rows")
+    page.add_verdict(result.passed, f"{result.verdict}.")
+    for text in causes(result):
+        page.add_text(text)
     page.add_values(
         {
-            "rows compared": found.n_compared,
-            "equal in every bit": found.n_same,
-            "beyond the tolerance": found.n_failed,
-            "maximum difference": number(found.max_absolute),
+            "rows compared": result.n_compared,
+            "equal in every bit": result.n_same,
+            "beyond the tolerance": result.n_failed,
+            "maximum difference": number(result.max_absolute),
         }
     )
     page.add_table(
         ["what", "which", "numbers"],
         [
-            ["model", found.model, None],
-            ["rows", found.rows_file, f"{found.n_rows:,}"],
-            ["reference", found.reference, f"{found.n_references:,} {found.output}"],
-            ["verified", found.target, f"{found.n_predictions:,} {found.output}"],
+            ["model", result.model, None],
+            ["rows", result.rows_file, f"{result.n_rows:,}"],
+            ["reference", result.reference, f"{result.n_references:,} {result.output}"],
+            ["verified", result.target, f"{result.n_predictions:,} {result.output}"],
         ],
         caption="What was compared",
     )
     page.add_table(
         ["statistic", "value"],
         [
-            *differences_table(found),
-            ("tolerance: a number passes if its difference is at most", f"{found.tolerance:g}"),
+            *differences_table(result),
+            ("tolerance: a number passes if its difference is at most", f"{result.tolerance:g}"),
         ],
         caption="Differences, over all numbers that have one; relative: divided by the larger of both magnitudes",
         numeric=[1],
     )
     page.add_section("How far apart")
-    same = {"equal": found.n_values - found.n_unlike - sum(found.decades.values())}
-    unlike = {"NaN or infinity": found.n_unlike} if found.n_unlike else {}
+    same = {"equal": result.n_values - result.n_unlike - sum(result.decades.values())}
+    unlike = {"NaN or infinity": result.n_unlike} if result.n_unlike else {}
     page.add_plot(
-        _counts(same | found.decades | unlike),
-        f"Numbers by absolute difference, on a logarithmic scale; the tolerance is {found.tolerance:g}",
+        _counts(same | result.decades | unlike),
+        f"Numbers by absolute difference, on a logarithmic scale; the tolerance is {result.tolerance:g}",
     )
     page.add_plot(
-        _counts(found.ulps),
+        _counts(result.ulps),
         "Numbers by distance in units in the last place, on a logarithmic scale; 0: equal bits",
     )
-    if found.grid.counts.any():
-        page.add_plot(
-            _density(found.grid), "Predictions over references; the colour says how many numbers are at a place"
-        )
-    if found.worst:
+    if result.grid.counts.any():
+        page.add_plot(_density(result.grid), "Predictions over references; the colour shows the number of values")
+    if result.worst:
         page.add_section("Rows that differ most")
-        with_trees = found.worst[0].trees is not None
-        with_library = found.worst[0].library is not None
+        with_trees = result.worst[0].trees is not None
+        with_library = result.worst[0].library is not None
         page.add_table(
             [
                 "row",
@@ -80,7 +77,7 @@ def make_page(found: Verification) -> Page:
                 *(["the library's"] if with_library else []),
                 "difference",
                 *(["trees that disagree: here against the reference's model"] if with_trees else []),
-                "what stands in the row",
+                "values of the row",
             ],
             [
                 [
@@ -92,7 +89,7 @@ def make_page(found: Verification) -> Page:
                     *([show_trees(row)] if with_trees else []),
                     show_cells(row),
                 ]
-                for row in found.worst
+                for row in result.worst
             ],
             caption="Rows are counted from 1, without a header",
         )
@@ -100,7 +97,7 @@ def make_page(found: Verification) -> Page:
 
 
 def _shorten(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Leave out empty classes at both ends, and write three or more of them in between as one."""
+    """Drop empty classes at both ends, and replace three or more in between by one."""
     runs = [(filled, list(run)) for filled, run in groupby(counts.items(), lambda item: item[1] > 0)]
     while runs and not runs[-1][0]:
         runs.pop()
@@ -110,7 +107,7 @@ def _shorten(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _counts(counts: Mapping[str, int]) -> Figure:
-    """Draw a bar for each class, with its number: a single row among millions must be seen."""
+    """Draw a bar for each class, with its number: a single row among millions must be visible."""
     shown = _shorten(counts)
     numbers = [n for _, n in shown]
     with drawing():

@@ -1,4 +1,4 @@
-"""A Ray of this machine for all tests of a run."""
+"""A local Ray for all tests of a run."""
 
 from __future__ import annotations
 

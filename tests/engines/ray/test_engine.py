@@ -1,4 +1,4 @@
-"""A real Ray: blocks never show in the predictions, the model is shared, a killed actor costs only time."""
+"""A real Ray: blocks do not affect the predictions, the model is shared, a killed actor costs only time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import fasttrees
 import fasttrees.ray
-from fasttrees._distributed import Shipped
+from fasttrees._distributed import PortableModel
 from tests.support.builders import Matrix, assert_same_bits
 from tests.support.engine_models import KINDS, large_model_text, load, rows
 
-pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore:::pyarrow")  # they warn of what Ray does itself
+pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore:::pyarrow")  # they warn about what Ray itself does
 
 MODEL = load("multiclass")
 NAMES = MODEL.feature_name()
@@ -38,7 +38,7 @@ def blocks(ray: Any, table: pa.Table, cuts: list[int]) -> Any:
 
 
 def predictions(dataset: Any, output: str = "prediction") -> Matrix:
-    """In the order of the rows that went in."""
+    """Return predictions in the order of the input rows."""
     batch = dataset.take_batch(dataset.count(), batch_format="numpy")
     return np.asarray(batch[output][np.argsort(batch["id"])])
 
@@ -69,6 +69,15 @@ def test_blocks(ray: Any, name: str, kind: str, cuts: list[int], batch_size: int
         compute=ray.data.ActorPoolStrategy(size=1),
     ).materialize()  # fmt: skip
     assert_same_bits(predictions(result), model.predict(values, **KINDS[kind]))
+
+
+def test_kept_columns(ray: Any) -> None:
+    values = rows(60, 5)
+    dataset = blocks(ray, table_of(values, NAMES), [20])
+    for keep in (["id"], ["id", NAMES[2]]):
+        result = fasttrees.ray.predict(dataset, MODEL, keep=keep).materialize()
+        assert result.columns() == [*keep, "prediction"]
+        assert_same_bits(predictions(result), MODEL.predict(values))
 
 
 def test_parquet(ray: Any, tmp_path: Path) -> None:
@@ -133,7 +142,7 @@ def test_a_large_model_is_shared(ray: Any) -> None:
         lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
         return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
-    reference = ray.put(Shipped.of(model))
+    reference = ray.put(PortableModel.of(model))
     assert ray.get(private_bytes.remote([reference])) < 20_000_000
 
 
@@ -148,7 +157,7 @@ def test_tensors_and_the_class_by_hand(ray: Any) -> None:
 
 
 def test_categories_of_blocks_of_arrow(ray: Any) -> None:
-    """Those of each block stand in another order; pandas gets them as categories."""
+    """Each block has its categories in another order; pandas gets them as categories."""
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"a": rng.normal(size=200), "c": pd.Categorical(rng.choice(list("xyz"), 200))})
     target = (frame["c"] == "y") + frame["a"]
@@ -170,7 +179,7 @@ def test_refused_before_the_job(ray: Any) -> None:
     dataset = ray.data.from_arrow(table_of(rows(10, 5), NAMES))
     with pytest.raises(fasttrees.InputError, match="expected the columns 'x'"):
         fasttrees.ray.predict(dataset, MODEL, columns=[*NAMES[:4], "x"])
-    with pytest.raises(fasttrees.InputError, match="to be made"):
+    with pytest.raises(fasttrees.InputError, match="expected a new name as output, got 'id'"):
         fasttrees.ray.predict(dataset, MODEL, output="id")
     words = ray.data.from_arrow(pa.table({name: ["a", "b"] for name in NAMES}))
     with pytest.raises(fasttrees.InputError, match="string"):

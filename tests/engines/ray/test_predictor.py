@@ -1,4 +1,4 @@
-"""Batches of every format get the bits of ``Model.predict``; what cannot be scored is refused. No Ray runs here."""
+"""Batches of every format get the bits of ``Model.predict``; invalid ones are rejected. Without a running Ray."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import fasttrees
-from fasttrees._distributed import choose_columns
+from fasttrees._distributed import choose_features
 from fasttrees.ray import Predictor
 from tests.support.builders import Matrix, assert_same_bits
 from tests.support.engine_models import KINDS, load, rows
@@ -62,6 +62,21 @@ def test_formats(name: str, kind: str, form: str) -> None:
     assert len(Predictor(model, kind=kind)(none)["prediction"]) == 0
 
 
+@pytest.mark.parametrize("form", ["pyarrow", "pandas", "numpy"])
+def test_kept_columns(form: str) -> None:
+    model, values = load("multiclass"), rows(50, 5)
+    batch = batches(pd.DataFrame(values, columns=NAMES).assign(other="text", prediction=0.0))[form]
+    for keep in (["other", "Column_3"], ["Column_3"], []):
+        result = Predictor(model, keep=keep)(batch)
+        assert list(getattr(result, "column_names", result)) == [*keep, "prediction"]
+        assert_same_bits(scores_of(result), model.predict(values))
+        for name in keep:
+            assert list(map(str, result[name])) == list(map(str, batch[name]))
+    tensors = Predictor(model, columns=["data"], keep=["id"])({"data": values, "id": np.arange(50)})
+    assert list(tensors) == ["id", "prediction"]
+    assert_same_bits(tensors["prediction"], model.predict(values))
+
+
 def test_names_are_not_looked_for_one_by_one() -> None:
     class Name(str):
         n_compared = 0
@@ -74,7 +89,7 @@ def test_names_are_not_looked_for_one_by_one() -> None:
 
     model = load("numerical")
     names = [Name(name) for name in (*model.feature_name(), *(f"other{i}" for i in range(1000)))]
-    assert choose_columns(model, names, None) == model.feature_name()
+    assert choose_features(model, names, None) == list(range(model.num_feature()))
     assert Name.n_compared < 3 * len(names)
 
 
@@ -113,7 +128,9 @@ def refused(match: str, batch: Any, error: type[Exception] = fasttrees.InputErro
 def test_what_is_refused() -> None:
     frame = pd.DataFrame(rows(10, 5), columns=NAMES)
     for batch in batches(frame).values():
-        refused("'Column_0', which is to be made", batch, output="Column_0")
+        refused("expected a new name as output, got 'Column_0'", batch, output="Column_0")
+        refused("expected the columns 'x'.* in keep", batch, keep=["x"])
+        refused("expected a new name as output, got 'Column_0'", batch, keep=["Column_0"], output="Column_0")
         refused("expected the columns 'x'", batch, columns=[*NAMES[:4], "x"])
         refused("expected 5 columns", batch, columns=NAMES[:4])
     for batch in batches(frame.drop(columns="Column_3")).values():

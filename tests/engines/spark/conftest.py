@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import MODELS, ROOT
 
 HERE = ROOT / "tests" / "engines" / "spark"
 
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let pyspark leave its sockets to the garbage collector, and warn of a pandas that it does not know yet."""
+    """Allow pyspark to leave sockets open, and to warn about a pandas that it does not support yet."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
@@ -51,4 +51,4 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> Path:
-    return HERE.parents[1] / "models"
+    return MODELS

@@ -1,4 +1,4 @@
-"""That Spark itself runs here: when this fails, no other test of it says anything."""
+"""Spark itself works here: if this fails, the other tests of it mean nothing."""
 
 from __future__ import annotations
 

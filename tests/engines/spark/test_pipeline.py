@@ -1,4 +1,4 @@
-"""The stage of pyspark.ml: parameters, copies, and what is saved comes back with the same bits."""
+"""The stage of pyspark.ml: parameters, copies, and the same bits after saving and loading."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.support.builders import join_model, random_tree
 
 
 class Counted:
-    """A broadcast that leaves a mark each time its value is read."""
+    """A broadcast that records each read of its value."""
 
     def __init__(self, folder: Path, content: bytes) -> None:
         self._folder = folder
@@ -71,7 +71,7 @@ def slow_frame(spark: Any, model: fasttrees.Model, n_partitions: int = 8) -> tup
 
 
 def test_workers_map_one_file(spark: Any, models: Path) -> None:
-    """All of them the same, and none has a page of it to itself."""
+    """All workers map the same file, and none has private pages of it."""
     shared = share(spark, fasttrees.load(models / "multiclass.txt"))
     assert share(spark, fasttrees.load(models / "multiclass.txt"))._digest == shared._digest
 
@@ -98,7 +98,7 @@ def test_workers_map_one_file(spark: Any, models: Path) -> None:
 
 
 def test_killed_worker(spark: Any, models: Path, tmp_path: Path) -> None:
-    """Kill -9 of a Python worker amid its rows: Spark runs the task again, and no row is lost or there twice."""
+    """Kill -9 of a Python worker amid its rows: Spark runs the task again, and no row is lost or duplicated."""
     model = fasttrees.load(models / "multiclass.txt")
     df, rows = slow_frame(spark, model)
     marker = tmp_path / "killed"

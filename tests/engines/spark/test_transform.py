@@ -1,4 +1,4 @@
-"""Scores inside Spark: the bits of one process, for every model, kind and partitioning; all other columns as before."""
+"""Scores inside Spark: the bits of one process, for every model, kind and partitioning; other columns unchanged."""
 
 from __future__ import annotations
 
@@ -135,8 +135,32 @@ def test_other_columns_stay_as_they_are(spark: Any, models: Path) -> None:
     assert scored.count() == 80
 
 
+def test_kept_columns(spark: Any, models: Path) -> None:
+    """In the order of `keep`, among them features, some that Spark casts, and features that are not kept."""
+    model = fasttrees.load(models / "numerical.txt")
+    rows = table(model, 60)
+    names = model.feature_name()
+    rows[:, 1] = np.arange(60)
+    df = frame(spark, model, rows).withColumn("text", functions().lit("x")).repartition(2)
+    df = df.withColumn(names[1], df[names[1]].cast("decimal(5, 0)"))
+    for keep in ([names[3], "text", "row"], ["row", names[1]], ["row"], df.columns[::-1]):
+        scored = transform(df, model, keep=keep)
+        assert scored.columns == [*keep, "prediction"]
+        assert_bits(scores(scored), model.predict(rows))
+        assert as_text(scored.drop("prediction")) == as_text(df.select(*keep))
+    assert transform(df, model, keep=[]).columns == ["prediction"]
+    got = [row[0] for row in transform(df, model, keep=[]).collect()]
+    assert_bits(np.sort(got), np.sort(model.predict(rows)))
+
+
+def functions() -> Any:
+    from pyspark.sql import functions
+
+    return functions
+
+
 def as_text(df: Any) -> list[str]:
-    """Spell all rows as Spark does, for some values have no equal in Python."""
+    """Format all rows as Spark does, because some values have no equivalent in Python."""
     return sorted(row[0] for row in df.selectExpr("cast(struct(*) AS string)").collect())
 
 
@@ -180,8 +204,8 @@ def test_columns_in_another_order_with_dots_and_twice(spark: Any, models: Path) 
     names = [f"f.{i} `x`" for i in range(model.num_feature())]
     df = frame(spark, model, rows).toDF("row", *names)
     df = df.select("row", *(f"`{name.replace('`', '``')}`" for name in reversed(names)))
-    assert_bits(scores(transform(df, model, names)), model.predict(rows))
-    same = transform(df, model, [names[0]] * len(names))
+    assert_bits(scores(transform(df, model, columns=names)), model.predict(rows))
+    same = transform(df, model, columns=[names[0]] * len(names))
     assert_bits(scores(same), model.predict(np.repeat(rows[:, :1], len(names), axis=1)))
 
 

@@ -1,4 +1,4 @@
-"""What is refused, and how it is said: a line on standard error, the same in ``output/failure``, status 1."""
+"""Rejected jobs: a line on standard error, the same in ``output/failure``, status 1."""
 
 from __future__ import annotations
 
@@ -65,13 +65,16 @@ def failure(root: Path, capfd: pytest.CaptureFixture[str]) -> str:
         ({"objective": "custom"}, "hyperparameter objective: expected one, got 'custom'"),
         ({"metric": "auc,oac"}, "hyperparameter metric: expected metrics of LightGBM, got 'oac'"),
         ({"deterministic": "yes"}, """hyperparameter deterministic: expected "true"/"+" or "false"/"-", got 'yes'"""),
-        ({"label": "3"}, "hyperparameter label: expected none, for the target is the first column, all others are fea"),
-        ({"num_machine": "2"}, "hyperparameter num_machine: expected none, for one instance trains, got '2'"),
+        (
+            {"label": "3"},
+            "hyperparameter label: expected none, because the target is the first column, all others are fea",
+        ),
+        ({"num_machine": "2"}, "hyperparameter num_machine: expected none, because one instance trains, got '2'"),
         ({"task": "predict"}, "hyperparameter task: expected train, got 'predict'"),
         ({"fs": "/no/such.json"}, "hyperparameter fs: expected a file of JSON, got '/no/such.json'"),
         (
             {"boosting": "dart"},
-            "hyperparameter early_stopping_round: expected 0, for dart changes earlier trees, got '5'",
+            "hyperparameter early_stopping_round: expected 0, because dart changes earlier trees, got '5'",
         ),
         ({"num_iterations": "0"}, "hyperparameter num_iterations: expected at least 1, got '0'"),
         ({"num_iterations": "-1"}, "hyperparameter num_iterations: expected >= 0, got '-1'"),

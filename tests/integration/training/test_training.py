@@ -1,4 +1,4 @@
-"""Whole jobs, in this process or one of their own: what is read, trained and written."""
+"""Whole jobs, in this process or in a process of their own: inputs, training and outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMAND = [sys.executable, "-m", "fasttrees.training", "--root"]
 
 
 def run(root: Path, capfd: pytest.CaptureFixture[str]) -> list[str]:
-    """Run a job that must end well, and return the lines of its log."""
+    """Run a job that must succeed, and return the lines of its log."""
     status = run_training(root)
     captured = capfd.readouterr()
     assert status == 0, captured.err
@@ -46,7 +46,7 @@ def facts_of(root: Path) -> dict[str, Any]:
 
 
 def find_metrics(lines: list[str]) -> dict[str, list[float]]:
-    """Do what CloudWatch does with the definitions."""
+    """Apply the definitions as CloudWatch does."""
     found: dict[str, list[float]] = {}
     for definition in METRIC_DEFINITIONS:
         for line in lines:
@@ -83,7 +83,7 @@ def test_early_stopping_stops_at_the_best_iteration(tmp_path: Path, capfd: pytes
     assert facts["iterations"] == len(losses) == best + int(BINARY["early_stopping_round"]) < 60
     model = fasttrees.load(job / "model/model.txt")
     assert model.num_trees() == best
-    # The last line is that of the model: the service keeps the last value as the job's.
+    # The last line is that of the model, because the service keeps the last value as the job's.
     assert found["validation:binary_logloss"][-1] == pytest.approx(facts["metrics"]["validation:binary_logloss"])
     rows, target = read_channel(job, "validation")
     score = np.clip(np.asarray(model.predict(rows)), 1e-15, 1 - 1e-15)
@@ -92,7 +92,7 @@ def test_early_stopping_stops_at_the_best_iteration(tmp_path: Path, capfd: pytes
 
 
 def test_model_is_what_lightgbm_trains(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Reading in blocks from a file that is mapped makes no difference."""
+    """Reading in blocks into a mapped file makes no difference."""
     job = make_job(tmp_path, {"objective": "binary", "num_iterations": "10", "num_leaves": "7"}, channels=["train"])
     lines = run(job, capfd)
     assert "fasttrees predicts all 600 rows of train as LightGBM does, bit for bit" in lines
@@ -230,7 +230,7 @@ def test_metric_definitions_are_what_the_service_takes() -> None:
 
 
 def test_exact_doubles(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A split between two neighbours is where the correctly rounded number has it."""
+    """A split between two neighbouring doubles is at the correctly rounded number."""
     from fasttrees.training.table import read_table
 
     text = "0.1,123456789.12345678,4.35,2.2250738585072011e-308\n1,1e23,,-0\n"

@@ -1,4 +1,4 @@
-"""The flights, small enough to compare in an instant, and a run of the command in this process."""
+"""The flights, a table small enough for quick comparisons, and the command run in this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def predicted(flights: Matrix) -> Matrix:
 
 @pytest.fixture
 def against(tmp_path: Path) -> Verify:
-    """Verify the flights, or another model and rows, against these reference predictions."""
+    """Verify the flights, or another model and rows, against these reference predictions; look for causes."""
 
     def run(reference: Matrix | None, model: str = MODEL, rows: Matrix | None = None, **options: Any) -> Verification:
         rows_file = ROWS
@@ -36,7 +36,7 @@ def against(tmp_path: Path) -> Verify:
         if reference is not None:
             options["reference"] = str(tmp_path / "reference.npy")
             np.save(options["reference"], reference)
-        return verify(model, rows_file, **options)
+        return verify(model, rows_file, **{"explain": True, **options})
 
     return run
 

@@ -1,4 +1,4 @@
-"""``fasttrees verify``: status, text, JSON, files, and what is wrong usage."""
+"""``fasttrees verify``: status, text, JSON, files, and usage errors."""
 
 from __future__ import annotations
 
@@ -44,8 +44,26 @@ def test_a_bad_one_does_not(command: Command, shifted: str) -> None:
     )
 
 
+def test_explain(command: Command, shifted: str, predicted: Matrix, tmp_path: Path) -> None:
+    """A failure without it says in one line what it does; a success does not."""
+    hint = "--explain looks for causes: rows moved, columns swapped, numbers rounded, a leaf changed."
+    cause = "The reference is what the model gives rounded to 3 decimals."
+    np.save(tmp_path / "rounded.npy", np.round(predicted, 3))
+    arguments = (MODEL, ROWS, "--reference", str(tmp_path / "rounded.npy"))
+    assert command(*arguments) == 1
+    assert command.out.count(hint) == 1
+    assert cause not in command.out
+    assert command(*arguments, "--explain") == 1
+    assert hint not in command.out
+    assert cause in command.out
+    assert command(*arguments, "--explain", "--json") == 1
+    assert (command.json["explained"], command.json["findings"]) == (True, [cause])
+    assert command(*arguments, "--tolerance", "0.1") == 0
+    assert hint not in command.out
+
+
 def test_a_reference_that_ends_early_fails(command: Command, predicted: Matrix, tmp_path: Path) -> None:
-    """Though all rows that it has agree."""
+    """Even if all its rows agree."""
     np.save(tmp_path / "reference.npy", predicted[:-1])
     assert command(MODEL, ROWS, "--reference", str(tmp_path / "reference.npy"), "--quiet") == 1
     assert "10,000 rows, 10,000 predictions and 9,999 reference predictions" in command.err
@@ -64,11 +82,11 @@ def test_the_tolerance_decides(command: Command, predicted: Matrix, tmp_path: Pa
 
 def test_json_is_json(command: Command, shifted: str) -> None:
     assert command(MODEL, ROWS, "--reference", shifted, "--json", "--top", "1") == 1
-    found = command.json
-    assert (found["passed"], found["n_failed"], found["n_same"], found["n_unlike"]) == (False, 2, 9998, 1)
-    (row,) = found["worst"]
+    result = command.json
+    assert (result["passed"], result["n_failed"], result["n_same"], result["n_unlike"]) == (False, 2, 9998, 1)
+    (row,) = result["worst"]
     assert (row["row"], row["reference"], row["difference"]) == (43, ["nan"], "inf")
-    assert sum(found["ulps"].values()) == found["n_values"] == 10_000
+    assert sum(result["ulps"].values()) == result["n_values"] == 10_000
 
 
 def test_quiet_says_nothing(command: Command) -> None:
@@ -110,12 +128,12 @@ def test_without_lightgbm_a_reference_is_needed(command: Command, monkeypatch: p
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     assert command(MODEL, ROWS) == 1
     assert command.err.startswith("fasttrees: error: nothing to compare with: lightgbm is not installed here (")
-    assert "give that file with --reference" in command.err
+    assert "pass that file with --reference" in command.err
     assert command(MODEL, ROWS, "--reference", REFERENCE) == 0
 
 
 def test_without_what_draws_no_page(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That is said before the work, and text needs nothing."""
+    """The error comes before the work; text output needs neither."""
     for name in ("jinja2", "matplotlib", "fasttrees._reports.page", "fasttrees._reports.plots"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "fasttrees.verification.page", raising=False)

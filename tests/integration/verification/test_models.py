@@ -1,4 +1,4 @@
-"""Every kind of model, beside LightGBM's predictions made on the spot."""
+"""Every kind of model, compared with LightGBM's predictions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PATHS = sorted(MODELS.glob("*.txt"))
 def test_all_bits_equal(path: Path, raw_score: bool, against: Verify) -> None:
     n_features = fasttrees.load(path).num_feature()
     rows = np.random.default_rng(7).normal(scale=3, size=(300, n_features)).round(1)
-    found = against(None, str(path), rows, raw_score=raw_score)
-    assert found.passed
-    assert found.n_same == 300
-    assert found.output == ("raw scores" if raw_score else "predictions")
+    result = against(None, str(path), rows, raw_score=raw_score)
+    assert result.passed
+    assert result.n_same == 300
+    assert result.output == ("raw scores" if raw_score else "predictions")
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -38,11 +38,11 @@ def test_a_difference_can_be_looked_into(path: Path, against: Verify) -> None:
     reference = model.predict(rows)
     reference[17] += 0.01
     reference.reshape(300, -1)[20, -1] += 0.5
-    found = against(reference, str(path), rows, reference_model=str(path))
-    assert [row.row for row in found.worst] == [21, 18]
-    assert (found.n_failed, found.n_same) == (2, 298)
-    assert found.worst[0].trees == []
-    assert len(found.worst[0].prediction) == model.num_class
+    result = against(reference, str(path), rows, reference_model=str(path))
+    assert [row.row for row in result.worst] == [21, 18]
+    assert (result.n_failed, result.n_same) == (2, 298)
+    assert result.worst[0].trees == []
+    assert len(result.worst[0].prediction) == model.num_class
 
 
 def test_another_leaf_of_the_same_output_is_another_leaf() -> None:
@@ -50,8 +50,8 @@ def test_another_leaf_of_the_same_output_is_another_leaf() -> None:
     for threshold in (0.0, 2.0):
         tree = dataclasses.replace(chain(1, [threshold], 1), leaf_value=[0.5, 0.5])
         models.append(fasttrees.loads(model_text([tree], 1)))
-    found = compare_trees(np.array([[1.0], [3.0]]), *models)
-    assert found == [[TreeDifference(0, 1, 0, 0.5, 0.5)], []]
+    result = compare_trees(np.array([[1.0], [3.0]]), *models)
+    assert result == [[TreeDifference(0, 1, 0, 0.5, 0.5)], []]
 
 
 def test_fewer_iterations_in_the_reference_s_model(tmp_path: Path, against: Verify) -> None:
@@ -61,9 +61,9 @@ def test_fewer_iterations_in_the_reference_s_model(tmp_path: Path, against: Veri
     for n in (6, 4):
         paths.append(str(tmp_path / f"{n}.txt"))
         Path(paths[-1]).write_text(model_text(trees[:n], 3))
-    found = against(None, paths[0], rng.normal(size=(100, 3)), reference_model=paths[1])
-    assert not found.passed
-    assert found.findings == [
+    result = against(None, paths[0], rng.normal(size=(100, 3)), reference_model=paths[1])
+    assert not result.passed
+    assert result.findings == [
         "The reference is what the model gives with its first 4 iterations only.",
         "The model has 6 iterations, the reference's model 4.",
     ]
@@ -87,5 +87,5 @@ def test_lightgbm_does_not_read_compact_files(tmp_path: Path, capfd: pytest.Capt
     with pytest.raises(FastTreesError, match=f"^{path}: lightgbm cannot read the model"):
         verify(str(path), ROWS)
     assert capfd.readouterr().out == ""
-    found = verify(str(path), ROWS, reference_model=MODEL)
-    assert found.n_same == 10_000
+    result = verify(str(path), ROWS, reference_model=MODEL, explain=True)
+    assert result.n_same == 10_000

@@ -1,4 +1,4 @@
-"""Rows and reference predictions from every kind of file; a clear error for all that is none."""
+"""Rows and reference predictions from every kind of file; a clear error for any other."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_every_kind_gives_the_same_rows(
             content = content.select(names[::-1]).append_column("late", pa.array(["no"] * N))
             form = RowFormat(label_column="late")
         parquet.write_table(content, path)
-    found = verify(MODEL, str(path), reference=reference, form=form)
-    assert (found.n_rows, found.n_references) == (N, N)
-    assert found.passed
-    assert found.n_same == N or kind == "float32"
+    result = verify(MODEL, str(path), reference=reference, form=form)
+    assert (result.n_rows, result.n_references) == (N, N)
+    assert result.passed
+    assert result.n_same == N or kind == "float32"
 
 
 @pytest.mark.parametrize("kind", ["lines", "header", "gz", "column", "float32"])
@@ -86,15 +86,15 @@ def test_every_kind_of_reference(kind: str, predicted: Matrix, tmp_path: Path) -
         path.write_bytes(gzip.compress(text))
     else:
         path.write_bytes(b"probability\n" * (kind == "header") + text)
-    found = verify(MODEL, ROWS, reference=str(path), reference_header=kind == "header")
-    assert found.passed
+    result = verify(MODEL, ROWS, reference=str(path), reference_header=kind == "header")
+    assert result.passed
 
 
 def test_blocks_of_reference_and_rows_need_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(_rows, "BLOCK_VALUES", 23 * 7)
     monkeypatch.setattr(_rows, "TEXT_BLOCK", 1000)
-    found = verify(MODEL, ROWS, reference=str(FLIGHTS / "predictions.csv"))
-    assert (found.n_rows, found.passed) == (10_000, True)
+    result = verify(MODEL, ROWS, reference=str(FLIGHTS / "predictions.csv"))
+    assert (result.n_rows, result.passed) == (10_000, True)
 
 
 def save(path: Path, array: Any) -> str:

@@ -1,4 +1,4 @@
-"""The same rows through a server: its answers are verified, and what it does to them is found."""
+"""The same rows through a server: its answers are verified, and its mistakes are found."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_our_own_server(command: Command) -> None:
 
 def test_raw_scores_of_our_own_server() -> None:
     target = Target(server=True)
-    found = verify(MODEL, ROWS, reference=str(FLIGHTS / "raw_scores.csv"), target=target, raw_score=True)
-    assert (found.passed, found.n_same) == (True, 10_000)
+    result = verify(MODEL, ROWS, reference=str(FLIGHTS / "raw_scores.csv"), target=target, raw_score=True)
+    assert (result.passed, result.n_same) == (True, 10_000)
 
 
 @pytest.mark.parametrize("kind", ["header", "npy", "tsv"])
 def test_files_that_are_made_csv_first(kind: str, url: str, flights: Matrix, tmp_path: Path) -> None:
-    """Their doubles arrive as they are: missing values, too."""
+    """Doubles arrive unchanged, missing values too."""
     path, form = tmp_path / f"rows.{kind}", RowFormat(has_header=kind == "header")
     if kind == "npy":
         np.save(path, flights)
@@ -47,9 +47,9 @@ def test_files_that_are_made_csv_first(kind: str, url: str, flights: Matrix, tmp
         text = Path(ROWS).read_bytes()
         names = ",".join(fasttrees.load(MODEL).feature_name()).encode() + b"\n"
         path.write_bytes(names + text if kind == "header" else text.replace(b",", b"\t"))
-    found = verify(MODEL, str(path), reference=REFERENCE, target=Target(url=url), form=form)
-    assert (found.passed, found.n_same) == (True, 10_000)
-    assert found.target == f"server at {url}"
+    result = verify(MODEL, str(path), reference=REFERENCE, target=Target(url=url), form=form)
+    assert (result.passed, result.n_same) == (True, 10_000)
+    assert result.target == f"server at {url}"
 
 
 def test_a_server_with_another_model(url: str, tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_a_server_with_another_model(url: str, tmp_path: Path) -> None:
     model.cut(0, 200).save_model(tmp_path / "fewer.txt")
     fewer = str(tmp_path / "fewer.txt")
     with local_server(fewer, {}, lambda line: None) as server:
-        found = verify(MODEL, ROWS, reference=REFERENCE, target=Target(url=server.url))
-    assert not found.passed
-    assert found.findings == ["The predictions are what the model gives with its first 200 iterations only."]
-    assert found.worst[0].library == found.worst[0].reference != found.worst[0].prediction
+        result = verify(MODEL, ROWS, reference=REFERENCE, target=Target(url=server.url), explain=True)
+    assert not result.passed
+    assert result.findings == ["The predictions are what the model gives with its first 200 iterations only."]
+    assert result.worst[0].library == result.worst[0].reference != result.worst[0].prediction
 
 
 def test_a_server_that_refuses_rows(url: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The formulas give what scikit-learn gives; what has no place in them is an error that names the row."""
+"""The formulas agree with scikit-learn; invalid values are errors that name the row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page is one file that anybody can read anywhere, whatever the text in it holds."""
+"""A page is one self-contained file, whatever text it contains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VOID = {"meta", "br"}
 
 
 class Reader(HTMLParser):
-    """Collects elements, and checks that each is closed where it must be."""
+    """Collects elements, and checks that each is closed in the right place."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -64,10 +64,10 @@ def test_text_is_shown_as_it_is() -> None:
     reader = Reader(html)
     assert "script" not in {tag for tag, _ in reader.elements}
     assert "<script" not in html
-    assert "49" not in reader.text  # no template in a template
+    assert "49" not in reader.text  # text is not evaluated as a template
     for beginning in ("Title ", "Subtitle ", "Section ", "Text "):
         assert beginning + HOSTILE in reader.text
-    assert "$x_1$" in reader.text  # not taken for mathematics in a plot either
+    assert "$x_1$" in reader.text  # nor parsed as mathematics in a plot
 
 
 def test_nothing_from_outside() -> None:

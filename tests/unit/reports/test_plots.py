@@ -1,4 +1,4 @@
-"""Plots show the numbers that they are given, and stay small however many those are."""
+"""Plots show their data, and stay small whatever its size."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_what_is_written(tmp_path: Path, text: str, options: list[str], expected
         ("1,2\n3\n", [], "row 2: expected 2 cells, got 1"),
         ("1,2\n", ["--columns", "b"], "--columns: 'b' is a name; names need --header"),
         ("a,b\n1,2\n", ["--header", "--columns", "c"], "--columns: expected 'c' once in the header, got it 0 times"),
-        ("1,2\n", ["--columns", "0,2"], "--columns: expected a number from 0 to 1, got 2"),
+        ("1,2\n", ["--columns", "0,2"], "--columns: expected a column from 0 to 1, got 2"),
         ("1,2\n", ["--columns", "1,1"], "--columns: expected each column once, got column 1 again"),
         ("1,2\n", ["--columns", "1", "--label-column", "1"], "--columns: column 1 is the label column"),
         ("1\n", ["--label-column", "0"], "expected more columns than the label"),

@@ -1,4 +1,4 @@
-"""Statistics of blocks are those of all numbers at once, by plain numpy and fractions."""
+"""Statistics gathered by blocks equal those of all numbers at once, computed with plain numpy and fractions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fasttrees.verification._differences import DECADE_LABELS, DECADES, ULP_LABELS, Differences, Sum, within
 from fasttrees.verification._grid import CELLS, LARGEST, Grid
-from fasttrees.verification._kept import Kept, Worst
+from fasttrees.verification._sample import Sample, Worst
 from tests.support.builders import Column, strange_values
 
 STRANGE = strange_values().tolist()
@@ -22,7 +22,7 @@ NUMBERS = st.one_of(st.floats(), st.sampled_from(STRANGE), st.floats(0, 1))
 
 @st.composite
 def columns(draw: st.DrawFn, n_columns: int | None = None) -> tuple[Column, Column, list[int]]:
-    """Two columns, often equal or near, and where to cut them into blocks."""
+    """Generate two columns, often equal or near, and where to cut them into blocks."""
     k = n_columns or draw(st.integers(1, 3))
     n = draw(st.integers(1, 30))
     a = np.array(draw(st.lists(NUMBERS, min_size=n * k, max_size=n * k)))
@@ -48,7 +48,7 @@ def same(x: float, y: float) -> bool:
 
 
 def alike(x: float, y: float) -> bool:
-    """Tell whether two numbers have a difference."""
+    """Return whether two numbers have a difference."""
     return same(x, y) or x == y or (math.isfinite(x) and math.isfinite(y))
 
 
@@ -95,7 +95,7 @@ def test_sums_of_many_blocks() -> None:
 
 
 def ulp_label(x: float, y: float) -> str:
-    """Find the class by walking the doubles' integers."""
+    """Find the class by stepping through the doubles' integers."""
     if same(x, y):
         return "0"
     if not (math.isfinite(x) and math.isfinite(y)):
@@ -139,7 +139,7 @@ def test_the_worst_rows(case: tuple[Column, Column, list[int]], limit: int) -> N
     whole = Differences(0.0).add(a, b)
     for begin, end in zip([0, *cuts], [*cuts, len(a)], strict=True):
         judged = Differences(0.0).add(a[begin:end], b[begin:end])
-        block = Kept(np.arange(begin, end), a[begin:end], a[begin:end], b[begin:end], judged.severity)
+        block = Sample(np.arange(begin, end), a[begin:end], a[begin:end], b[begin:end], judged.severity)
         worst.add(block, judged.same)
     candidates = [i for i in range(len(a)) if not whole.same[i]]
     expected = sorted(candidates, key=lambda i: (-whole.severity[i], i))[:limit]
@@ -148,7 +148,7 @@ def test_the_worst_rows(case: tuple[Column, Column, list[int]], limit: int) -> N
 
 @given(columns(2))
 def test_cells_of_the_plot(case: tuple[Column, Column, list[int]]) -> None:
-    """Cells that have doubled hold what they would hold had they been so large from the begin."""
+    """Cells that have doubled have the counts of cells that were as large from the beginning."""
     a, _, cuts = case
     a[np.abs(a) < 1e-30] = 0.0  # beside the largest they are 0 in any case, whatever their sign
     grid = Grid()

@@ -1,4 +1,4 @@
-"""Rows that are lost, repeated or moved are located, wherever they are and however the file is cut into blocks."""
+"""Rows that are lost, repeated or moved are located, wherever they are and whatever the blocks."""
 
 from __future__ import annotations
 

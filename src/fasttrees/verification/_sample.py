@@ -1,4 +1,4 @@
-"""The few rows of a long run that are kept whole: the worst, and samples."""
+"""Samples of the rows of a long run: those that differ most, and the first ones of a kind."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fasttrees.verification._differences import Mask
 from fasttrees.verification._rows import Array
 
-__all__ = ["Kept", "Worst", "first_rows"]
+__all__ = ["Sample", "Worst", "first_rows"]
 
 
-class Kept:
+class Sample:
     """Rows with what was predicted for them.
 
     Attributes
@@ -37,50 +37,50 @@ class Kept:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def take(self, chosen: NDArray[np.intp] | Mask | slice) -> Kept:
+    def take(self, chosen: NDArray[np.intp] | Mask | slice) -> Sample:
         """Copy some of the rows."""
         columns: Any = self._columns()
-        return Kept(*(np.array(values[chosen]) for values in columns))
+        return Sample(*(np.array(values[chosen]) for values in columns))
 
-    def joined(self, other: Kept | None) -> Kept:
-        """Put these rows behind others."""
+    def joined(self, other: Sample | None) -> Sample:
+        """Append these rows to others."""
         if other is None:
             return self
         pairs: Any = zip(other._columns(), self._columns(), strict=True)
-        return Kept(*map(np.concatenate, pairs))
+        return Sample(*map(np.concatenate, pairs))
 
     def _columns(self) -> tuple[NDArray[np.int64], Array, Array, Array, Array]:
         return self.numbers, self.cells, self.predictions, self.references, self.severity
 
 
-def first_rows(kept: Kept | None, block: Kept, chosen: Mask, limit: int) -> Kept:
-    """Add the chosen rows of a block to those kept so far, as long as there is room."""
-    room = limit - len(kept) if kept is not None else limit
-    if room <= 0 and kept is not None:
-        return kept
-    return block.take(np.flatnonzero(chosen)[:room]).joined(kept)
+def first_rows(sample: Sample | None, block: Sample, chosen: Mask, limit: int) -> Sample:
+    """Add the chosen rows of a block to a sample, up to `limit` rows."""
+    room = limit - len(sample) if sample is not None else limit
+    if room <= 0 and sample is not None:
+        return sample
+    return block.take(np.flatnonzero(chosen)[:room]).joined(sample)
 
 
 class Worst:
-    """The rows that differ most, the worst first; of equal ones the first in the file.
+    """The rows that differ most, the worst first; among equal ones those that come first in the file.
 
     Attributes
     ----------
-    rows : Kept or None
+    rows : Sample or None
         None until there is one.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.rows: Kept | None = None
+        self.rows: Sample | None = None
 
-    def add(self, block: Kept, same: Mask) -> None:
-        """Look through a block, whose rows come after those of all before."""
+    def add(self, block: Sample, same: Mask) -> None:
+        """Add the rows of a block that belong to the worst; blocks come in the order of the file."""
         chosen = ~same
         if self.rows is not None and len(self.rows) == self._limit > 0:
             chosen &= block.severity > self.rows.severity[-1]
         if self._limit and chosen.any():
-            found = np.flatnonzero(chosen)
-            found = found[np.argsort(-block.severity[found], kind="stable")[: self._limit]]
-            both = block.take(found).joined(self.rows)
+            candidates = np.flatnonzero(chosen)
+            candidates = candidates[np.argsort(-block.severity[candidates], kind="stable")[: self._limit]]
+            both = block.take(candidates).joined(self.rows)
             self.rows = both.take(np.argsort(-both.severity, kind="stable")[: self._limit])
