@@ -17,33 +17,33 @@ from fasttrees._textio.csv import RowParser
 from fasttrees._textio.dialect import first_line_size
 from fasttrees.errors import CsvError, InputError
 
-__all__ = ["Chunk", "Lines", "Source", "open_source"]
+__all__ = ["Chunk", "Lines", "TextInput", "open_text"]
 
 MAX_LINE = 64 << 20  # bytes; a file without line ends must not fill the memory
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
+def open_text(path: str) -> Iterator[TextInput]:
     """Open a file, or standard input for ``-``."""
     if path != "-":
         with open(path, "rb") as file:
-            yield Source(file)
+            yield TextInput(file)
     elif sys.stdin is None:
         raise InputError("standard input is closed")
     else:
-        yield Source(cast("BufferedReader", sys.stdin.buffer))
+        yield TextInput(cast("BufferedReader", sys.stdin.buffer))
 
 
-class Source:
+class TextInput:
     """Bytes of an open file, unpacked if they are gzip.
 
     Attributes
     ----------
     n_bytes : int
-        How many bytes were taken from the file.
+        Bytes read from the file so far.
     size : int or None
-        How many bytes the file has; None where nobody knows, as for a pipe.
+        Bytes of the file; None if unknown, as for a pipe.
     """
 
     def __init__(self, file: BufferedReader) -> None:
@@ -76,14 +76,14 @@ class Source:
             raise InputError(f"the gzip input is damaged: {error}") from error
 
     def _take(self, size: int) -> bytes:
-        # read1, for Python does not see Ctrl-C before read has all of its bytes from a pipe.
+        # read1, because Python handles Ctrl-C only after read has all of its bytes from a pipe.
         data, self._start = self._start or self._file.read1(size), b""
         self.n_bytes += len(data)
         return data
 
 
 class _Packed:
-    """As much of a file as GzipFile wants."""
+    """The only method of a file that GzipFile calls."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self.read = read
@@ -102,7 +102,7 @@ class Lines:
     Parameters
     ----------
     read : callable
-        Gives up to the asked number of bytes, none at the end.
+        Returns up to the requested number of bytes, none at the end.
     block_size : int
         How many bytes to ask for at once.
     """

@@ -13,7 +13,7 @@ from fasttrees._engine.classes import apply_threshold
 from fasttrees._runtime.atomic_file import open_output
 from fasttrees._runtime.ordered_map import map_in_order
 from fasttrees._runtime.threads import resolve_n_threads
-from fasttrees._textio.chunks import Chunk, Lines, open_source
+from fasttrees._textio.chunks import Chunk, Lines, open_text
 from fasttrees._textio.columns import find_columns, parse_rows
 from fasttrees._textio.csv import RowParser
 from fasttrees._textio.dialect import DELIMITERS
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     if args.threshold is not None and not model.is_binary:
         raise InputError(f"--threshold needs a model with objective 'binary', not {model.objective!r}")
     n_rows = 0
-    with open_source(args.input) as source, show_progress(source.size, args.quiet) as report:
+    with open_text(args.input) as source, show_progress(source.size, args.quiet) as report:
         lines = Lines(source.read, BLOCK_SIZE)
         parser, delimiter = find_columns(
             lines, model.feature_name(), args.delimiter, args.header, args.label_column, lambda text: _note(text, args)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 
 from fasttrees._runtime.ordered_map import map_in_order
-from fasttrees._textio.chunks import Chunk, Lines, Source, open_source
+from fasttrees._textio.chunks import Chunk, Lines, TextInput, open_text
 from fasttrees._textio.csv import RowParser
 from fasttrees._textio.dialect import choose_delimiter, read_header
 from fasttrees._textio.format import format_rows
@@ -32,7 +32,7 @@ def open_table(path: str, options: Options) -> Iterator[Table]:
         with open_parquet(path, options) as table:
             yield table
     else:
-        with open_source(path) as source:
+        with open_text(path) as source:
             yield TextTable(source, options)
 
 
@@ -45,7 +45,7 @@ class TextTable:
 
     counts_rows = False
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: TextInput, options: Options) -> None:
         self._source = source
         self._lines = Lines(source.read, BLOCK_SIZE)
         self.total: int | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fasttrees
-from fasttrees._textio.chunks import Lines, open_source
+from fasttrees._textio.chunks import Lines, open_text
 from fasttrees._textio.columns import find_columns, parse_rows
 from fasttrees._textio.csv import RowParser
 from fasttrees._textio.dialect import choose_delimiter
@@ -97,7 +97,7 @@ def read_numbers(path: str, n_columns: int, has_header: bool, name: str | None =
         for block, _ in _read_npy(path, n_columns, "predictions a row", _block_rows(n_columns)):
             yield block
         return
-    with naming(name or path), open_source(path) as source:
+    with naming(name or path), open_text(path) as source:
         lines = Lines(source.read, TEXT_BLOCK)
         line = lines.peek()
         if has_header and line:
@@ -118,7 +118,7 @@ def is_plain_csv(path: str, form: RowFormat) -> bool:
     """Return whether a server accepts the file as it is: text with commas that has only the features."""
     if path.endswith((".npy", ".parquet", ".pq")) or form.has_header or form.label_column is not None:
         return False
-    with open_source(path) as source:
+    with open_text(path) as source:
         if source.is_packed:
             return False
         line = Lines(source.read, TEXT_BLOCK).peek()
@@ -137,7 +137,7 @@ def naming(path: str) -> Iterator[None]:
 def _read_text(
     path: str, model: fasttrees.Model, form: RowFormat, note: Callable[[str], None]
 ) -> Iterator[tuple[Array, int]]:
-    with naming(path), open_source(path) as source:
+    with naming(path), open_text(path) as source:
         lines = Lines(source.read, TEXT_BLOCK)
         features = model.feature_name()
         parser, _ = find_columns(lines, features, form.delimiter, form.has_header, form.label_column, note)

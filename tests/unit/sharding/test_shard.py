@@ -187,6 +187,16 @@ def test_errors_say_where(
     assert after in message
 
 
+@pytest.mark.parametrize(
+    "name", ["\u3000a", "prix\u00a0TTC", "a\u2003b", "\u2028", "\u0085x", "a\tb", "\x1fa", "\u00e9\u00a0"]
+)
+def test_names_keep_all_but_blanks(name: str, tmp_path: Path) -> None:
+    """A header cell loses only the spaces (U+0020) around it, as in the server and `predict`."""
+    (tmp_path / "table").write_text(f' {name} ,"other"\n1,2\n3,4\n', encoding="utf-8", newline="")
+    shard(str(tmp_path / "table"), str(tmp_path / "to"), Options(1 << 20, header=True, delimiter=",", columns=(name,)))
+    assert b"".join(parts_of(tmp_path / "to")) == b"1\n3\n"
+
+
 @pytest.mark.parametrize("size", ["0MB", "x", "1PB", "-1MB"])
 def test_sizes(source: Path, tmp_path: Path, size: str) -> None:
     with pytest.raises(SystemExit, match="2"):
