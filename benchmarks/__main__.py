@@ -1,4 +1,4 @@
-"""Runs the benchmarks; needs nothing but Python, pip and a C compiler: it makes all environments and models itself.
+"""Run the benchmarks; this needs nothing but Python, pip and a C compiler: it makes all environments and models itself.
 
 ``python -m benchmarks`` measures a few models in a short form and prints the page; ``--full`` measures everything and
 writes docs/internals/performance.md. What was trained and compiled stays in build/benchmarks for the next run.

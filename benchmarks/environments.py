@@ -1,4 +1,4 @@
-"""Makes the virtual environments: one for each file in benchmarks/requirements, made again when the file changes."""
+"""Make the virtual environments: one for each file in benchmarks/requirements, made again when the file changes."""
 
 from __future__ import annotations
 

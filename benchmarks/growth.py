@@ -1,4 +1,4 @@
-"""Measures how the time of a row grows with trees, leaves, features, rows and threads."""
+"""Measure how the time of a row grows with trees, leaves, features, rows and threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts instructions with callgrind: the same figures every time, however busy the machine, to compare changes by.
+"""Count instructions with callgrind: the same figures every time, however busy the machine, to compare changes by.
 
 The count of a call is the difference between a run with more calls and one with fewer, over the calls. Valgrind knows
 no AVX-512, so the AVX2 build is counted where the processor has AVX2.

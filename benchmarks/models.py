@@ -1,4 +1,4 @@
-"""Trains the models of the benchmarks from real data, each with 100,000 rows to score: NAME.txt and NAME.rows.npy.
+"""Train the models of the benchmarks from real data, each with 100,000 rows to score: NAME.txt and NAME.rows.npy.
 
 ``python -m benchmarks.models FOLDER NAME...`` makes what is not there yet; it runs in the environment of
 ``requirements/models.txt``.

@@ -1,4 +1,4 @@
-"""Counts predictions not bit-equal to LightGBM's, over many trained models, and writes docs/internals/parity.md.
+"""Count predictions not bit-equal to LightGBM's, over many trained models, and write docs/internals/parity.md.
 
 Run from the root of the repository: ``python -m benchmarks.parity``. Takes a few minutes.
 """

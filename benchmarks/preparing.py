@@ -1,4 +1,4 @@
-"""Makes what is kept from one run to the next: trained models, and what engines make of them."""
+"""Make what is kept from one run to the next: trained models, and what engines make of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes docs/internals/performance.md from the results."""
+"""Write docs/internals/performance.md from the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures how fast every engine scores and loads a model, in turn."""
+"""Measure how fast every engine scores and loads a model, in turn."""
 
 from __future__ import annotations
 

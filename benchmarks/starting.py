@@ -1,4 +1,4 @@
-"""Measures what a process pays once: starting, importing, loading, its first row; and what it takes in memory."""
+"""Measure what a process pays once: starting, importing, loading, its first row; and what it takes in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns results into Markdown tables."""
+"""Turn results into Markdown tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts engines in processes of their own and sends them commands."""
+"""Start engines in processes of their own and send them commands."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.distributed.ray_rate MODEL...`` needs ray, lightgbm and fasttrees in one environment, such as
 that of ``make test-engines``. One actor reads Parquet of random rows and scores it: Ray fuses the two. Nobody fetches
-the scores. Time goes by the clock, for actors come and go. LightGBM gets arrays, for it refuses the data frames that
+the scores. Times are by the clock: actors come and go. LightGBM gets arrays, because it refuses the data frames that
 Ray makes. Without aiohttp, Ray 2.60 now and then fails to list the files.
 """
 

@@ -1,1 +1,1 @@
-"""Times and memory of Model.predict for each kind of input, beside LightGBM."""
+"""Time and memory of Model.predict for each kind of input, beside LightGBM."""

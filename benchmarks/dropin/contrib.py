@@ -1,4 +1,4 @@
-"""Times contributions (SHAP values) beside LightGBM's and, where it is installed, shap's.
+"""Time contributions (SHAP values) beside LightGBM's and, where it is installed, shap's.
 
 ``python -m benchmarks.dropin.contrib FOLDER`` takes models and rows from a folder (``NAME.txt``, ``NAME.rows.npy``)
 as ``benchmarks.models`` writes them, and prints a table of microseconds per row.

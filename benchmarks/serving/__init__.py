@@ -1,1 +1,1 @@
-"""Measures the server beside the usual Python container; see README.md beside this file."""
+"""Measure the server beside the usual Python container; see README.md beside this file."""

@@ -1,4 +1,4 @@
-"""Writes the bodies to score and what LightGBM predicts for them, as CSV.
+"""Write the bodies to score and what LightGBM predicts for them, as CSV.
 
 ``python -m benchmarks.serving.bodies MODEL ROWS FOLDER`` runs in the environment of the Python container.
 """

@@ -1,4 +1,4 @@
-"""Sends one-row requests over kept connections and returns percentiles; with wrk, if it is there."""
+"""Send one-row requests over kept connections and return percentiles; with wrk, if it is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the section of docs/internals/serving-performance.md that compares libraries."""
+"""Write the section of docs/internals/serving-performance.md that compares libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures memory, idle and while a body of 100 MB is scored, and how soon a server answers."""
+"""Measure memory, idle and while a body of 100 MB is scored, and how soon a server answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws the plots of docs/internals/serving-performance.md: ``python -m benchmarks.serving.plots RESULTS.json FOLDER``.
+"""Draw the plots of docs/internals/serving-performance.md: ``python -m benchmarks.serving.plots RESULTS.json FOLDER``.
 
 It runs in the environment of ``requirements/plots.txt``. The same results give the same bytes.
 """

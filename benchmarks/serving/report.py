@@ -1,4 +1,4 @@
-"""Writes docs/internals/serving-performance.md from the results."""
+"""Write docs/internals/serving-performance.md from the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures how long bodies take: one server at a time, in turn, every answer checked before anything is timed."""
+"""Measure how long bodies take: one server at a time, in turn, every answer checked before anything is timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the command line: ``python -m fasttrees``."""
+"""Run the command line: ``python -m fasttrees``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Chooses among the builds of the kernels: the same source, compiled for the processors it will run on.
+"""Choose among the builds of the kernels: the same source, compiled for the processors it will run on.
 
 All builds give the same bits: no build may contract or reorder floating point. The environment variable
 ``FASTTREES_BUILD`` names one to take instead of the best, to compare them or to look for a fault.
@@ -26,7 +26,7 @@ BUILDS: dict[str, Callable[[], bool]] = {
 
 def usable_builds() -> list[str]:
     """List the builds that are installed and that this processor can run, the best first."""
-    from importlib.util import find_spec  # here, for it takes longer to import than the kernels
+    from importlib.util import find_spec  # here, because it takes longer to import than the kernels
 
     return [name for name, can_run in BUILDS.items() if can_run() and find_spec(f"fasttrees.{name}") is not None]
 

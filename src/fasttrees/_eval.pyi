@@ -19,7 +19,7 @@ class Evaluator:
         forest: Forest,
         objective: Objective,
         average_output: bool,
-        keeps_tiny: bool = False,
+        keeps_near_zero: bool = False,
         sections: Sections | None = None,
     ) -> None: ...
     @property

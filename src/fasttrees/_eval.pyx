@@ -14,7 +14,7 @@ from fasttrees._engine.kernels.blocks cimport evaluate_blocks
 from fasttrees._engine.forest cimport Forest
 from fasttrees._engine.objective cimport Objective
 from fasttrees._engine.plan cimport Plan
-from fasttrees._engine.ranks cimport tells_tiny_apart
+from fasttrees._engine.ranks cimport distinguishes_near_zero
 from fasttrees._engine.row_plan cimport RowPlan
 from fasttrees._engine.rows cimport RowBuffer, Rows, find_rows, format_of, overlap, type_code
 from fasttrees._engine.kernels.walk cimport Job, walk_rows
@@ -38,7 +38,7 @@ cdef class Evaluator:
     objective : Objective
     average_output : bool
         Whether the model is a random forest: scores are then divided by the number of iterations before the transform.
-    keeps_tiny : bool, default False
+    keeps_near_zero : bool, default False
         Whether trees see values within the zero limit as they are, which only matters to few forests.
     sections : Sections or None
         A compact file's that hold plans of this forest, for trees that take values within the zero limit for zero.
@@ -50,20 +50,20 @@ cdef class Evaluator:
     cdef object sections   # of the compact file that holds the plans, or None
     cdef Plan plan         # made when the first batch needs it
     cdef RowPlan row_plan  # made when the first few rows need it
-    cdef bint keeps_tiny
-    cdef int tells_tiny    # whether it matters; -1 before the first such rows
-    cdef Evaluator tiny    # for such rows, if it matters; made when the first need it
+    cdef bint keeps_near_zero
+    cdef int distinguishes_near_zero    # whether it matters; -1 before the first such rows
+    cdef Evaluator near_zero    # for such rows, if it matters; made when the first need it
 
     def __init__(
-        self, Forest forest not None, Objective objective not None, bint average_output, bint keeps_tiny=False,
+        self, Forest forest not None, Objective objective not None, bint average_output, bint keeps_near_zero=False,
         sections=None,
     ):
         self.forest = forest
         self.objective = objective
         self.average_output = average_output
-        self.keeps_tiny = keeps_tiny
-        self.sections = None if keeps_tiny else sections
-        self.tells_tiny = -1
+        self.keeps_near_zero = keeps_near_zero
+        self.sections = None if keeps_near_zero else sections
+        self.distinguishes_near_zero = -1
 
     @property
     def nbytes(self):
@@ -75,8 +75,8 @@ cdef class Evaluator:
             n_bytes += self.row_plan.nbytes
         if self.plan is not None and self.row_plan is not None and self.plan.ranks is self.row_plan.ranks:
             n_bytes -= self.plan.ranks.nbytes
-        if self.tiny is not None:
-            n_bytes += self.tiny.nbytes - self.forest.nbytes
+        if self.near_zero is not None:
+            n_bytes += self.near_zero.nbytes - self.forest.nbytes
         return n_bytes
 
     def iterations(self, start_iteration, num_iteration):
@@ -114,7 +114,7 @@ cdef class Evaluator:
         cdef bint walks = job.rows.n_rows < WALK_ROWS  # not for the last range of a batch: it has its plan
         cdef bint done
         if walks and row_plan is None:
-            row_plan = RowPlan(self.forest, self.keeps_tiny, self.sections)
+            row_plan = RowPlan(self.forest, self.keeps_near_zero, self.sections)
             if plan is not None:
                 row_plan.ranks = plan.ranks  # the same numbers: kept once
             self.row_plan = row_plan
@@ -126,7 +126,7 @@ cdef class Evaluator:
                     done = walk_rows(self.forest, row_plan, self.objective, job, start, stop)
         else:
             if plan is None:
-                plan = Plan(self.forest, self.keeps_tiny, self.sections)
+                plan = Plan(self.forest, self.keeps_near_zero, self.sections)
                 if row_plan is not None:
                     plan.ranks = row_plan.ranks
                 self.plan = plan
@@ -138,16 +138,16 @@ cdef class Evaluator:
 
     cdef Evaluator evaluator_for(self, const Rows* rows):
         """The one whose plans fit these rows."""
-        cdef Evaluator tiny = self.tiny
-        if self.keeps_tiny or not rows.keeps_tiny:
+        cdef Evaluator near_zero = self.near_zero
+        if self.keeps_near_zero or not rows.keeps_near_zero:
             return self
-        if self.tells_tiny < 0:
-            self.tells_tiny = tells_tiny_apart(self.forest)
-        if not self.tells_tiny:
+        if self.distinguishes_near_zero < 0:
+            self.distinguishes_near_zero = distinguishes_near_zero(self.forest)
+        if not self.distinguishes_near_zero:
             return self
-        if tiny is None:
-            self.tiny = tiny = Evaluator(self.forest, self.objective, self.average_output, True)
-        return tiny
+        if near_zero is None:
+            self.near_zero = near_zero = Evaluator(self.forest, self.objective, self.average_output, True)
+        return near_zero
 
     def score_few(self, data, empty, start_iteration, num_iteration, bint raw_score):
         """Score a few rows, sooner than :meth:`evaluate`; None if these are not few rows that can be read in place.

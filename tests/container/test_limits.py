@@ -22,7 +22,7 @@ def test_size() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may read what another's memory holds")
 def test_memory_of_an_idle_server() -> None:
-    """The median of three, for it differs by 2 % from start to start.
+    """The median of three, because it differs by 2 % from start to start.
 
     Nothing else runs from the image meanwhile, which would share pages with it.
     """
@@ -40,7 +40,7 @@ def idle_kilobytes() -> int:
 
 
 def test_start() -> None:
-    """From ``docker run`` to the first answer; the fastest of five, for a busy machine says nothing about the image."""
+    """From ``docker run`` to the first answer; the fastest of five, because the machine may be busy."""
     seconds = []
     for _ in range(5):
         with Container(*FLIGHTS_MODEL) as container:

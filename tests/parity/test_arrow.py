@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.support.builders import ZERO_LIMIT, Tree, model_text, neighbours
+from tests.support.builders import ZERO_THRESHOLD, Tree, model_text, neighbours
 from tests.support.outcomes import outcome
 from tests.support.paths import MODELS
 
@@ -188,7 +188,7 @@ def test_pyarrow_is_not_imported() -> None:
 
 
 TINY = [
-    0.0, -0.0, 5e-324, -5e-324, 1e-36, -1e-36, *neighbours([-ZERO_LIMIT, ZERO_LIMIT]), 1.0, -1.0, float("nan"),
+    0.0, -0.0, 5e-324, -5e-324, 1e-36, -1e-36, *neighbours([-ZERO_THRESHOLD, ZERO_THRESHOLD]), 1.0, -1.0, float("nan"),
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from tests.support.builders import (
     MISSING_NONE,
     MISSING_ZERO,
     OUTPUTS,
-    ZERO_LIMIT,
+    ZERO_THRESHOLD,
     Matrix,
     Tree,
     as_type,
@@ -37,7 +37,7 @@ DECISIONS = [
     for categorical in (0, CATEGORICAL)
 ]
 THRESHOLDS = [
-    0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 1e-36, -1e-36, *neighbours([-ZERO_LIMIT, ZERO_LIMIT]), 1e-30,
+    0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 1e-36, -1e-36, *neighbours([-ZERO_THRESHOLD, ZERO_THRESHOLD]), 1e-30,
     0.1, -0.1, 3.5, -2.0, 2.35592, float(np.float32(0.3)), 1e300, -1e300, 1.7976931348623157e308,
     np.inf, -np.inf, np.nan,
 ]  # fmt: skip

@@ -82,7 +82,7 @@ GOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "LibSVM": (PAIRS, {}),
     "LibSVM without labels": ("0:1 4:2\n1:3\n\n2:5e-3 4:-0\n", {}),
     "LibSVM of blanks": ("9  0:1\t4:2 \n9\t1 : 3  4: 5\t\r\n-1.5 2:\t4:inf\n", FREE),
-    "LibSVM of tiny values": ("1 0:1e-36 1:-1e-36 2:-0.0 4:1e-40\n0 1:1e-35 4:1\n", {}),
+    "LibSVM of near-zero values": ("1 0:1e-36 1:-1e-36 2:-0.0 4:1e-40\n0 1:1e-35 4:1\n", {}),
     "LibSVM precise": (PAIRS, PRECISE),
     "LibSVM too wide": ("9 0:1 7:2 9:4\n9 4:8 9:1\n", FREE),
     "LibSVM too narrow": ("9 0:1 2:2\n9 1:8\n", FREE),

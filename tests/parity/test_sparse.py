@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fasttrees
-from tests.support.builders import ZERO_LIMIT, as_type, model_text, one_split, strange_values
+from tests.support.builders import ZERO_THRESHOLD, as_type, model_text, one_split, strange_values
 from tests.support.inputs import NAMES, REAL
 from tests.support.outcomes import outcome
 from tests.support.paths import MODELS
@@ -226,7 +226,7 @@ def test_sparse_without_two_dimensions() -> None:
 
 
 @pytest.mark.parametrize("decision", [0, 2, 4, 6, 8, 10])
-@pytest.mark.parametrize("limit", [ZERO_LIMIT, -ZERO_LIMIT, 0.0, 1e-36, -1e-36, 1e-45, -1e-45])
+@pytest.mark.parametrize("limit", [ZERO_THRESHOLD, -ZERO_THRESHOLD, 0.0, 1e-36, -1e-36, 1e-45, -1e-45])
 def test_tiny_values(limit: float, decision: int) -> None:
     """LightGBM makes them zero in CSC, in CSR not."""
     text = model_text([one_split(limit, decision), one_split(0.0, 1, categories=[0])], 1)

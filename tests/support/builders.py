@@ -20,7 +20,7 @@ DEFAULT_LEFT = 2
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 4, 8
 
 #: LightGBM's limit of what counts as zero: the double of the float literal 1e-35f.
-ZERO_LIMIT = float(np.float32(1e-35))
+ZERO_THRESHOLD = float(np.float32(1e-35))
 
 #: The three kinds of output, as arguments of ``predict`` that fasttrees and LightGBM share.
 OUTPUTS: tuple[dict[str, Any], ...] = ({}, {"raw_score": True}, {"pred_leaf": True})
@@ -181,7 +181,7 @@ def nans() -> Column:
 def strange_values() -> Column:
     """Doubles at which implementations go apart: zeros, the zero limit, subnormals, category edges, huge, NaN."""
     magnitudes = [
-        0.0, 5e-324, 1e-310, 2.2250738585072014e-308, 1e-45, 1e-36, 1e-35, *neighbours([ZERO_LIMIT]), 1e-30,
+        0.0, 5e-324, 1e-310, 2.2250738585072014e-308, 1e-45, 1e-36, 1e-35, *neighbours([ZERO_THRESHOLD]), 1e-30,
         0.5, 0.999, 1.0, 2.7, 3.99, 31, 31.999, 32, 33, 63, 64, 95, 96, 2.0**24 + 1, 2.0**31 - 1, 2147483647.5, 2.0**31,
         3e9, 2.0**32 + 3, 2.0**63, 1e38, 1e39, 1e300, 1.7976931348623157e308, np.inf,
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from tests.support.builders import ZERO_LIMIT, Column, Matrix, as_type, neighbours, strange_values
+from tests.support.builders import ZERO_THRESHOLD, Column, Matrix, as_type, neighbours, strange_values
 
 #: All objectives of LightGBM; "custom" stands for a function: its models have no objective line.
 OBJECTIVES = (
@@ -89,7 +89,7 @@ def number_column(rng: np.random.Generator, kind: str, n_rows: int) -> Column:
     if kind == "tiny":
         return normal * 1e-307
     if kind == "near the zero limit":
-        return rng.choice([*neighbours([-ZERO_LIMIT, ZERO_LIMIT, 0.0]), 1e-34, -1e-34], n_rows)
+        return rng.choice([*neighbours([-ZERO_THRESHOLD, ZERO_THRESHOLD, 0.0]), 1e-34, -1e-34], n_rows)
     if kind == "float32":
         return normal.astype(np.float32).astype(float)
     if kind == "infinite":

@@ -1,1 +1,1 @@
-"""Compares libraries that serve HTTP, all with the same small application."""
+"""Compare libraries that serve HTTP, all with the same small application."""

@@ -1,4 +1,4 @@
-"""Counts the bytes of transfers."""
+"""Count the bytes of transfers."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ cdef class ArrayOwner:
             PyBuffer_Release(&view)  # the sections hold on to the memory
 
     cdef shrink(self):
-        """Give back the memory that the arrays do not fill."""
+        """Free the memory that the arrays do not use."""
         cdef vector[NamedArray] arrays
         cdef size_t i
         self.list_arrays(arrays)

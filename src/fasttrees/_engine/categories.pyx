@@ -84,7 +84,7 @@ cdef class Categories(ArrayOwner):
         vector[vector[uint32_t]]().swap(self.selected)
 
     cdef group_categories(self, CategoricalFeature* feature, const vector[uint64_t]& bits):
-        """Give categories with the same outcomes the same class."""
+        """Assign categories with the same outcomes to the same class."""
         cdef const uint64_t* row = bits.data()
         cdef Py_ssize_t n_bytes = feature.n_tiles * sizeof(uint64_t)
         cdef vector[const uint64_t*] rows  # by class; NULL for class 0

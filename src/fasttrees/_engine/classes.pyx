@@ -1,4 +1,4 @@
-"""Scores to classes: labels, the winner's score, the scores of both classes. No GIL while it works."""
+"""Turn scores into classes: labels, the winner's score, the scores of both classes. No GIL while it works."""
 
 
 def apply_threshold(probabilities, double threshold):

@@ -15,7 +15,7 @@ from fasttrees._engine.contributions cimport (
 )
 from fasttrees._engine.forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_NAN, MISSING_TYPE, MISSING_ZERO, Forest, Node
 from fasttrees._engine.kernels.selection cimport category_of, is_in_set
-from fasttrees._engine.rows cimport ZERO_LIMIT, RowBuffer, gather, overlap, squash, type_code
+from fasttrees._engine.rows cimport ZERO_THRESHOLD, RowBuffer, gather, overlap, round_to_zero, type_code
 
 from fasttrees.errors import InputError, InputTypeError
 
@@ -217,10 +217,10 @@ cdef class Worker:
                 <int> n_features, self.columns.data() + first, <int> stride,
             )
             first += STRIP
-        for slot in range(0 if rows.rows.keeps_tiny else n_features):
+        for slot in range(0 if rows.rows.keeps_near_zero else n_features):
             column = self.columns.data() + slot * stride
             for i in range(n):
-                column[i] = squash(column[i])
+                column[i] = round_to_zero(column[i])
 
     cdef void decide(self, int64_t tree, Py_ssize_t n) noexcept nogil:
         """Find for each node and row whether the row goes left."""
@@ -246,7 +246,7 @@ cdef class Worker:
                     left[at] = default if isnan(column[at]) else column[at] <= threshold
             elif node.decision & MISSING_TYPE == MISSING_ZERO:
                 for at in range(n):
-                    left[at] = column[at] <= threshold if fabs(column[at]) > ZERO_LIMIT else default
+                    left[at] = column[at] <= threshold if fabs(column[at]) > ZERO_THRESHOLD else default
             else:
                 for at in range(n):
                     left[at] = (0.0 if isnan(column[at]) else column[at]) <= threshold

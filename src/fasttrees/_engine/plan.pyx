@@ -1,4 +1,4 @@
-"""Turns a forest into the plan that the batch kernels evaluate; docs/internals/how-it-works.md tells all of it."""
+"""Turn a forest into the plan that the batch kernels evaluate; see docs/internals/how-it-works.md."""
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libcpp.algorithm cimport reverse
 from libcpp.queue cimport priority_queue
@@ -23,8 +23,8 @@ cdef struct Walked:
 cdef class Plan(ArrayOwner):
     """The evaluation plan of a forest, made from it or borrowed from a compact file's sections."""
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
-        self.ranks = Ranks(forest, keeps_tiny, sections)
+    def __init__(self, Forest forest not None, bint keeps_near_zero=False, sections=None):
+        self.ranks = Ranks(forest, keeps_near_zero, sections)
         self.categories = Categories(forest, sections, "plan.categories.")
         if sections is not None:
             self.borrow(sections, "plan.")
@@ -54,7 +54,7 @@ cdef class Plan(ArrayOwner):
         return {**self.ranks.sections(), **self.categories.named("plan.categories."), **self.named("plan.")}
 
     cdef make_linear_chunks(self, Forest forest):
-        """Give each feature that a linear leaf reads a slot, and cut the leaves' terms into chunks."""
+        """Assign a slot to each feature that a linear leaf reads, and cut the leaves' terms into chunks."""
         cdef vector[int32_t] slot_of
         cdef LinearChunk chunk
         cdef int64_t leaf, term, stop
@@ -144,7 +144,7 @@ cdef class Plan(ArrayOwner):
         return first
 
     cdef place_split(self, Forest forest, const Node* node, RankNode* split, bint is_selected):
-        """Say where a split finds its outcome: in a column of ranks, or in a category set."""
+        """Choose where a split finds its outcome: in a column of ranks, or in a category set."""
         cdef Place place
         split.padding = 0
         split.in_set = node.decision & CATEGORICAL

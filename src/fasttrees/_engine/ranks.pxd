@@ -39,10 +39,10 @@ cdef struct Ranking:
     int64_t end
     int64_t first_chunk      # into column_of
 
-cdef bint tells_tiny_apart(Forest forest) noexcept
+cdef bint distinguishes_near_zero(Forest forest) noexcept
 
 cdef class Ranks(ArrayOwner):
-    cdef bint keeps_tiny
+    cdef bint keeps_near_zero
     cdef int32_t n_features
     cdef Array[RankedFeature] features
     cdef Array[double] thresholds
@@ -51,7 +51,7 @@ cdef class Ranks(ArrayOwner):
     cdef const Node* first_node                # of the forest; only while a plan is made, like all below
     cdef vector[uint32_t] node_ranks           # by numerical split: the place of its threshold
     cdef vector[Ranking] rankings              # by group
-    cdef vector[uint32_t] column_of            # by group, way and chunk
+    cdef vector[uint32_t] column_of            # by group, missing-value mode and chunk
 
     cdef void list_arrays(self, vector[NamedArray]& arrays)
     cdef Place place(self, const Node* node) noexcept nogil

@@ -14,11 +14,11 @@ from libcpp.vector cimport vector
 
 from fasttrees._engine.arrays cimport ArrayOwner, NamedArray
 from fasttrees._engine.forest cimport CATEGORICAL, DEFAULT_LEFT, MISSING_TYPE, MISSING_ZERO, Forest, Node
-from fasttrees._engine.rows cimport ZERO_LIMIT
+from fasttrees._engine.rows cimport ZERO_THRESHOLD
 
 cdef enum:
     # Ways to treat missing values, one column each: none are missing, or zeros or NaNs are and go right or left.
-    N_WAYS = 5
+    N_MISSING_MODES = 5
     MAX_BUCKETS = 4096
     FEW_THRESHOLDS = 7  # compared with all of them, without buckets
 
@@ -26,35 +26,35 @@ cdef extern from "<cmath>" namespace "std" nogil:
     double nextafter(double, double)
 
 
-cdef inline int way_of(uint8_t decision) noexcept nogil:
+cdef inline int missing_mode_of(uint8_t decision) noexcept nogil:
     if not decision & MISSING_TYPE:
         return 0
     return (1 if decision & MISSING_TYPE == MISSING_ZERO else 3) + (decision & DEFAULT_LEFT != 0)
 
 
 cdef inline double effective_threshold(double threshold) noexcept nogil:
-    """The threshold that, compared with a value as it is, decides as LightGBM does after making tiny values zero."""
-    if -ZERO_LIMIT <= threshold < 0.0:
-        return nextafter(-ZERO_LIMIT, -INFINITY)
-    if 0.0 <= threshold < ZERO_LIMIT:
-        return ZERO_LIMIT
+    """The threshold that decides on a value as it is as LightGBM does after rounding near-zero values to zero."""
+    if -ZERO_THRESHOLD <= threshold < 0.0:
+        return nextafter(-ZERO_THRESHOLD, -INFINITY)
+    if 0.0 <= threshold < ZERO_THRESHOLD:
+        return ZERO_THRESHOLD
     return threshold
 
 
-cdef bint tells_tiny_apart(Forest forest) noexcept:
-    """Whether a split decides on a tiny value otherwise than on zero, if nobody made it zero."""
+cdef bint distinguishes_near_zero(Forest forest) noexcept:
+    """Whether a split decides on a near-zero value otherwise than on zero, if nobody made it zero."""
     cdef const Node* node = forest.nodes.data()
     cdef size_t i
     for i in range(forest.nodes.size()):
         if not node.decision & CATEGORICAL and not is_zero_missing(node) \
-                and -ZERO_LIMIT <= node.threshold < ZERO_LIMIT:
+                and -ZERO_THRESHOLD <= node.threshold < ZERO_THRESHOLD:
             return True
         node += 1
     return False
 
 
 cdef inline bint is_zero_missing(const Node* node) noexcept nogil:
-    return way_of(node.decision) in (1, 2)
+    return missing_mode_of(node.decision) in (1, 2)
 
 
 cdef class ThresholdNumbers:
@@ -119,15 +119,15 @@ cdef class Ranks(ArrayOwner):
     Parameters
     ----------
     forest : Forest
-    keeps_tiny : bool, default False
+    keeps_near_zero : bool, default False
         Whether values within the zero limit are compared as they are. Splits that take them for missing then have
         thresholds apart from the feature's other splits, because only they may look at a mark instead of a rank.
     sections : Sections or None
         A compact file's that hold the ranks for values within the zero limit taken for zero, to borrow instead.
     """
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
-        self.keeps_tiny = keeps_tiny
+    def __init__(self, Forest forest not None, bint keeps_near_zero=False, sections=None):
+        self.keeps_near_zero = keeps_near_zero
         self.n_features = forest.n_features
         if sections is not None:
             self.borrow(sections, "ranks.")
@@ -149,11 +149,11 @@ cdef class Ranks(ArrayOwner):
         """Column and rank of a numerical split."""
         cdef const Ranking* ranking = &self.rankings[self.group_of(node)]
         cdef uint32_t rank = self.node_ranks[node - self.first_node]
-        return Place(self.column_of[chunk_of(ranking[0], way_of(node.decision), rank)], rank % MAX_RANK)
+        return Place(self.column_of[chunk_of(ranking[0], missing_mode_of(node.decision), rank)], rank % MAX_RANK)
 
     cdef int32_t group_of(self, const Node* node) noexcept nogil:
         """Which splits a numerical split shares its thresholds with: those of its feature, or those like it of them."""
-        return node.feature + (self.n_features if self.keeps_tiny and is_zero_missing(node) else 0)
+        return node.feature + (self.n_features if self.keeps_near_zero and is_zero_missing(node) else 0)
 
     cdef forget_places(self):
         """Free what only :meth:`place` needs."""
@@ -183,7 +183,7 @@ cdef class Ranks(ArrayOwner):
         for i in range(forest.nodes.size()):
             node = &forest.nodes[i]
             if not node.decision & CATEGORICAL:
-                threshold = node.threshold if self.keeps_tiny else effective_threshold(node.threshold)
+                threshold = node.threshold if self.keeps_near_zero else effective_threshold(node.threshold)
                 self.node_ranks[i] = numbers.number_of(self.group_of(node), threshold)
         found.resize(2 * forest.n_features)
         for number in range(numbers.thresholds.size()):
@@ -251,19 +251,19 @@ cdef class Ranks(ArrayOwner):
         cdef RankedFeature* ranked
         cdef Ranking* ranking
         cdef size_t i
-        cdef int way
+        cdef int mode
         cdef uint32_t n_thresholds, n_chunks, chunk, default_rank, zero_rank
         cdef int64_t table_size = 0
         for i in range(self.features.size()):
             ranking = &self.rankings[self.features[i].feature]
             ranking.first_chunk = table_size
-            table_size += N_WAYS * count_chunks(ranking[0])
+            table_size += N_MISSING_MODES * count_chunks(ranking[0])
         self.column_of.resize(table_size, 0)
         for i in range(forest.nodes.size()):
             node = &forest.nodes[i]
             if not node.decision & CATEGORICAL:
                 ranking = &self.rankings[self.group_of(node)]
-                self.column_of[chunk_of(ranking[0], way_of(node.decision), self.node_ranks[i])] = 1
+                self.column_of[chunk_of(ranking[0], missing_mode_of(node.decision), self.node_ranks[i])] = 1
         for i in range(self.features.size()):
             ranked = &self.features[i]
             ranking = &self.rankings[ranked.feature]
@@ -272,15 +272,15 @@ cdef class Ranks(ArrayOwner):
             ranked.column_begin = self.columns.size()
             zero_rank = rank_of(self.thresholds.data() + ranking.begin, self.thresholds.data() + ranking.end, 0.0)
             ranked.marks_zeros = False
-            for way in range(N_WAYS):
+            for mode in range(N_MISSING_MODES):
                 # Where no missing type is set, a NaN is a zero.
-                default_rank = zero_rank if way == 0 else n_thresholds if way % 2 else 0
+                default_rank = zero_rank if mode == 0 else n_thresholds if mode % 2 else 0
                 for chunk in range(n_chunks):
-                    if self.column_of[ranking.first_chunk + way * n_chunks + chunk]:
-                        self.column_of[ranking.first_chunk + way * n_chunks + chunk] = self.columns.size()
-                        ranked.marks_zeros |= way in (1, 2)
+                    if self.column_of[ranking.first_chunk + mode * n_chunks + chunk]:
+                        self.column_of[ranking.first_chunk + mode * n_chunks + chunk] = self.columns.size()
+                        ranked.marks_zeros |= mode in (1, 2)
                         self.columns.push_back(
-                            Column(chunk * MAX_RANK, default_rank, default_rank if way in (1, 2) else zero_rank)
+                            Column(chunk * MAX_RANK, default_rank, default_rank if mode in (1, 2) else zero_rank)
                         )
             ranked.column_end = self.columns.size()
             ranked.feature %= self.n_features
@@ -295,5 +295,5 @@ cdef inline uint32_t count_chunks(const Ranking& ranking) noexcept nogil:
     return (ranking.end - ranking.begin + MAX_RANK - 1) // MAX_RANK
 
 
-cdef inline int64_t chunk_of(const Ranking& ranking, int way, uint32_t rank) noexcept nogil:
-    return ranking.first_chunk + way * <int64_t> count_chunks(ranking) + rank // MAX_RANK
+cdef inline int64_t chunk_of(const Ranking& ranking, int mode, uint32_t rank) noexcept nogil:
+    return ranking.first_chunk + mode * <int64_t> count_chunks(ranking) + rank // MAX_RANK

@@ -1,4 +1,4 @@
-"""Turns a forest into the plan by which few rows are walked; docs/internals/how-it-works.md tells the whole story."""
+"""Turn a forest into the plan by which few rows are walked; see docs/internals/how-it-works.md."""
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp.vector cimport vector
 
@@ -11,9 +11,9 @@ from fasttrees._engine.ranks cimport Place, Ranks
 cdef class RowPlan(ArrayOwner):
     """The walking plan of a forest: every split looks at one byte of a row, as in the plan for batches."""
 
-    def __init__(self, Forest forest not None, bint keeps_tiny=False, sections=None):
+    def __init__(self, Forest forest not None, bint keeps_near_zero=False, sections=None):
         cdef Py_ssize_t tree
-        self.ranks = Ranks(forest, keeps_tiny, sections)
+        self.ranks = Ranks(forest, keeps_near_zero, sections)
         self.categories = Categories(forest, sections, "rows.categories.")
         if sections is not None:
             self.borrow(sections, "rows.")
@@ -62,7 +62,7 @@ cdef class RowPlan(ArrayOwner):
                 self.set_of[i] = self.categories.add_set(forest, &forest.nodes[i], True)
 
     cdef place_outcomes(self):
-        """Give each categorical split a column behind those of the ranks: for each feature a whole number of tiles."""
+        """Assign each categorical split a column after those of the ranks: for each feature whole tiles."""
         cdef vector[uint32_t] n_splits
         cdef size_t i
         n_splits.resize(self.categories.features.size())

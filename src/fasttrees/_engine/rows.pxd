@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
 cdef extern from "fasttrees/_engine/native/rows.hpp":
-    const double ZERO_LIMIT "FASTTREES_ZERO_LIMIT"
+    const double ZERO_THRESHOLD "FASTTREES_ZERO_THRESHOLD"
 
 cdef extern from "fasttrees/_engine/native/rows.hpp":
     void prefetch "FASTTREES_PREFETCH"(const void* address) noexcept nogil
@@ -45,7 +45,7 @@ cdef struct Rows:
     Layout layout
     Py_ssize_t n_rows
     Py_ssize_t n_columns
-    bint keeps_tiny           # whether LightGBM's trees see values within the zero limit as they are
+    bint keeps_near_zero           # whether LightGBM's trees see values within the zero limit as they are
     # Of a table.
     const char* data
     Py_ssize_t row_stride     # bytes
@@ -74,9 +74,9 @@ cdef class ColumnRows(RowBuffer):
     cdef finish(self, Py_ssize_t n_columns)
 
 
-cdef inline double squash(double value) noexcept nogil:
+cdef inline double round_to_zero(double value) noexcept nogil:
     """LightGBM makes values within the zero limit +0.0 before its trees see them, of most kinds of rows."""
-    return 0.0 if fabs(value) <= ZERO_LIMIT else value
+    return 0.0 if fabs(value) <= ZERO_THRESHOLD else value
 
 
 # -- columns ----------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ cdef inline double read_value(const Rows* rows, Py_ssize_t row, int32_t column) 
 cdef inline double read_seen(const Rows* rows, Py_ssize_t row, int32_t column) noexcept nogil:
     """The value as LightGBM's trees see it."""
     cdef double value = read_value(rows, row, column)
-    return value if rows.keeps_tiny else squash(value)
+    return value if rows.keeps_near_zero else round_to_zero(value)
 
 
 ctypedef fused Real:

@@ -67,18 +67,18 @@ cdef class RowBuffer:
     ----------
     data : object with the buffer protocol, shape (n_rows, n_columns)
         Items of format ``d`` or ``f``, native byte order and alignment; may be read-only. Held until this object goes.
-    keeps_tiny : bool, default False
+    keeps_near_zero : bool, default False
         Whether values within the zero limit are more than zeros: LightGBM cleans them from most inputs, not from all.
     """
 
-    def __init__(self, data, bint keeps_tiny=False):
+    def __init__(self, data, bint keeps_near_zero=False):
         try:
             PyObject_GetBuffer(data, &self.view, PyBUF_STRIDES | PyBUF_FORMAT)
         except TypeError as error:
             raise InputTypeError(f"Cannot predict data for type {type(data).__name__}") from error
         self.held = True
         if find_rows(&self.view, &self.rows):
-            self.rows.keeps_tiny = keeps_tiny
+            self.rows.keeps_near_zero = keeps_near_zero
             return
         if type_code(&self.view) not in b"df":
             raise InputTypeError(

@@ -69,7 +69,7 @@ class ReadOptions(NamedTuple):
 
 
 def as_rows(data: Any, columns: Columns, options: ReadOptions) -> RowBuffer | BlockRows:
-    """Take rows from any kind of data, in the order in which LightGBM looks for kinds.
+    """Read rows from any kind of data, in the order in which LightGBM looks for kinds.
 
     Parameters
     ----------

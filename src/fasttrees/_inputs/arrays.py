@@ -19,7 +19,7 @@ READ_IN_PLACE = (np.dtype(np.float64), np.dtype(np.float32))  # native byte orde
 
 
 def rows_of_array(data: Any, width: int | None = None) -> RowBuffer:
-    """Take rows from a numpy array or a list of lists, without a copy where the values need no conversion.
+    """Read rows from a numpy array or a list of lists, without a copy if the values need no conversion.
 
     Parameters
     ----------

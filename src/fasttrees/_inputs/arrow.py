@@ -21,7 +21,7 @@ def is_arrow(data: Any) -> bool:
 
 
 def rows_of_arrow(data: Any, columns: Columns, options: ReadOptions) -> ArrowRows:
-    """Take rows from an Arrow table, in place.
+    """Read rows from an Arrow table, in place.
 
     Parameters
     ----------

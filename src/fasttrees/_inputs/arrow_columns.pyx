@@ -89,7 +89,7 @@ cdef class ArrowRows(ColumnRows):
             self.find_kinds(<ArrowSchema*> PyCapsule_GetPointer(schema, b"arrow_schema"))
             self.take_array(<ArrowArray*> PyCapsule_GetPointer(batch, b"arrow_array"), n_columns)
         self.finish(n_columns if n_columns >= 0 else <Py_ssize_t> self.kinds.size())
-        self.rows.keeps_tiny = True  # LightGBM reads Arrow's values without cleaning them
+        self.rows.keeps_near_zero = True  # LightGBM reads Arrow's values without cleaning them
 
     def __dealloc__(self):
         cdef size_t i
@@ -136,7 +136,7 @@ cdef class ArrowRows(ColumnRows):
             self.kinds.push_back(Kind(item, SIZES.get(known, 0)))
 
     cdef take_array(self, ArrowArray* array, Py_ssize_t n_columns):
-        """Take a batch over, and describe its columns."""
+        """Import a batch and describe its columns."""
         cdef Py_ssize_t i
         if array.release == NULL:
             raise InputError("expected an Arrow array, got one that was read before")

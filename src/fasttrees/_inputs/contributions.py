@@ -53,7 +53,7 @@ def contributions(
     -------
     numpy.ndarray, or scipy.sparse.csr_matrix or csc_matrix, or a list of these for several classes
     """
-    from fasttrees._engine.contributions import Contributor  # here, for few calls need it
+    from fasttrees._engine.contributions import Contributor  # here, because few calls need it
 
     sparse = is_sparse(data)
     if not rows.n_rows and not sparse:

@@ -7,7 +7,7 @@ from libcpp.vector cimport vector
 from fasttrees._textio.atof cimport is_digit, legacy_number, pass_spaces
 from fasttrees._textio.lines cimport ends_line
 from fasttrees._textio.numbers cimport PARSED, parse_double
-from fasttrees._engine.rows cimport ZERO_LIMIT, type_code
+from fasttrees._engine.rows cimport ZERO_THRESHOLD, type_code
 
 from fasttrees.errors import CsvError, InputError
 
@@ -149,7 +149,7 @@ cdef class DelimitedParser(BlockParser):
             raise InputError("expected targets of at least 0")
 
     def fill(self, Py_ssize_t first, Py_ssize_t last):
-        """Parse rows `first` to `last`; returns False: LightGBM makes all tiny values of these files zero."""
+        """Parse rows `first` to `last`; returns False: LightGBM makes all near-zero values of these files zero."""
         cdef const char* at = self.begin_of(first, last)
         cdef const char* end = <const char*> self.lines.data + len(self.lines.data)
         cdef Py_ssize_t row, column = 0
@@ -220,12 +220,12 @@ cdef class LibsvmParser(BlockParser):
         self.has_label, self.leaves_out = has_label, leaves_out
 
     def fill(self, Py_ssize_t first, Py_ssize_t last):
-        """Parse rows `first` to `last`; returns whether there are tiny values, which LightGBM keeps in these files."""
+        """Parse rows `first` to `last`; return whether there are near-zero values, which LightGBM keeps here."""
         cdef const char* at = self.begin_of(first, last)
         cdef const char* end = <const char*> self.lines.data + len(self.lines.data)
         cdef Py_ssize_t row, place
         cdef Problem problem = NONE
-        cdef bint has_tiny = False
+        cdef bint has_near_zero = False
         with nogil:
             for place in self.touched:
                 self.values[place] = 0
@@ -233,14 +233,16 @@ cdef class LibsvmParser(BlockParser):
             for row in range(last - first):
                 while ends_line(at[0]):
                     at += 1
-                problem = self.parse_row(&at, end, row, &has_tiny)
+                problem = self.parse_row(&at, end, row, &has_near_zero)
                 if problem != NONE:
                     break
         if problem != NONE:
             raise self.error(problem, at, 0)
-        return has_tiny
+        return has_near_zero
 
-    cdef Problem parse_row(self, const char** place, const char* end, Py_ssize_t row, bint* has_tiny) noexcept nogil:
+    cdef Problem parse_row(
+        self, const char** place, const char* end, Py_ssize_t row, bint* has_near_zero
+    ) noexcept nogil:
         cdef const char* at = place[0]
         cdef Py_ssize_t index
         cdef double value
@@ -269,7 +271,7 @@ cdef class LibsvmParser(BlockParser):
             if index < self.n_columns:
                 self.values[index * self.lines.block_rows + row] = value
                 self.touched.push_back(index * self.lines.block_rows + row)
-                has_tiny[0] |= value != 0 and fabs(value) <= ZERO_LIMIT
+                has_near_zero[0] |= value != 0 and fabs(value) <= ZERO_THRESHOLD
             elif not self.leaves_out:
                 return BAD_INDEX
 

@@ -34,7 +34,7 @@ def rows_of_file(
     precise: bool = False,
     checks_shape: bool = True,
 ) -> BlockRows:
-    """Take rows from a file of text.
+    """Read rows from a text file.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def rows_of_file(
 def rows_of_text(
     data: bytes, names: Sequence[str], label_index: int, has_header: bool, precise: bool, checks_shape: bool
 ) -> BlockRows:
-    """Take rows from the bytes of a file."""
+    """Read rows from the bytes of a file."""
     if b"\0" in data:
         raise InputError(f"expected text, got a NUL byte at byte {data.index(0)}")
     start = first_row(data, has_header)
@@ -108,8 +108,8 @@ def reader(parser: DelimitedParser | LibsvmParser, block: Any) -> Callable[[int,
     """Make the function that one thread reads its blocks with."""
 
     def read(first: int, last: int) -> RowBuffer:
-        has_tiny = parser.fill(first, last)
-        return RowBuffer(block[: last - first], has_tiny)
+        has_near_zero = parser.fill(first, last)
+        return RowBuffer(block[: last - first], has_near_zero)
 
     return read
 

@@ -31,7 +31,7 @@ def is_frame(data: Any) -> bool:
 
 
 def rows_of_frame(frame: Any, columns: Columns, options: ReadOptions) -> RowBuffer:
-    """Take rows from a data frame of pandas; columns of numpy's own types are read in place, or few rows copied.
+    """Read rows from a data frame of pandas; columns of numpy's own types are read in place, or few rows copied.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ from fasttrees.errors import InputTypeError
 
 __all__ = ["rows_of_object"]
 
-ZERO_LIMIT = float(np.float32(1e-35))
+ZERO_THRESHOLD = float(np.float32(1e-35))
 
 
 def rows_of_object(data: Any, n_features: int, *, checks_shape: bool = True) -> RowBuffer:
-    """Take rows from an object.
+    """Read rows from an object.
 
     Parameters
     ----------
@@ -47,5 +47,5 @@ def rows_of_object(data: Any, n_features: int, *, checks_shape: bool = True) -> 
     if not checks_shape:
         array = np.hstack([array, np.zeros((len(array), n_features), array.dtype)])[:, :n_features]
     # A sparse matrix keeps these, where an array would have them made zero.
-    has_tiny = bool(((np.abs(array) <= ZERO_LIMIT) & (array != 0)).any())
-    return RowBuffer(array if array.flags.aligned else array.copy(), has_tiny)
+    has_near_zero = bool(((np.abs(array) <= ZERO_THRESHOLD) & (array != 0)).any())
+    return RowBuffer(array if array.flags.aligned else array.copy(), has_near_zero)

@@ -32,7 +32,7 @@ def is_sparse(data: Any) -> bool:
 
 
 def rows_of_sparse(data: Any, n_features: int, *, checks_shape: bool = True) -> BlockRows:
-    """Take rows from a sparse matrix of any format.
+    """Read rows from a sparse matrix of any format.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def rows_of_sparse(data: Any, n_features: int, *, checks_shape: bool = True) -> 
         filler = BlockFiller(matrix, block)
 
         def read(first: int, last: int) -> RowBuffer:
-            has_tiny = filler.fill(first, last)
-            return RowBuffer(block.T[: last - first], has_tiny)
+            has_near_zero = filler.fill(first, last)
+            return RowBuffer(block.T[: last - first], has_near_zero)
 
         return read
 

@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t
 from libcpp.algorithm cimport lower_bound
 from libcpp.vector cimport vector
 
-from fasttrees._engine.rows cimport ZERO_LIMIT, type_code
+from fasttrees._engine.rows cimport ZERO_THRESHOLD, type_code
 
 from fasttrees.errors import InputError
 
@@ -63,14 +63,14 @@ cdef inline bint put_rows(
     """
     cdef Py_ssize_t row
     cdef int64_t at
-    cdef bint has_tiny = False
+    cdef bint has_near_zero = False
     for row in range(first, last):
         for at in range(starts[row], starts[row + 1]):
             if indices[at] < n_columns:
                 block[indices[at] * step] = 0 if clears else values[at]
-                has_tiny |= (fabs(values[at]) <= ZERO_LIMIT) & (values[at] != 0)
+                has_near_zero |= (fabs(values[at]) <= ZERO_THRESHOLD) & (values[at] != 0)
         block += 1
-    return has_tiny
+    return has_near_zero
 
 
 cdef inline void put_columns(
@@ -211,9 +211,9 @@ cdef class BlockFiller:
     def fill(self, Py_ssize_t first, Py_ssize_t last):
         """Clear the block and write rows `first` to `last` to it.
 
-        Returns whether there are tiny values; LightGBM keeps those of CSR, and takes those of CSC for zeros.
+        Returns whether there are near-zero values; LightGBM keeps those of CSR, and takes those of CSC for zeros.
         """
-        cdef bint has_tiny
+        cdef bint has_near_zero
         cdef Py_ssize_t n_rows = self.matrix.n_lines if self.matrix.by_rows else self.matrix.width
         if not 0 <= first <= last <= n_rows or last - first > self.step:
             raise InputError(f"no such rows: {first} to {last}")
@@ -221,15 +221,15 @@ cdef class BlockFiller:
         cdef const void* values = self.matrix.views[2].buf
         with nogil:
             if self.matrix.is_wide and self.matrix.is_float32:
-                has_tiny = self.put(<const int64_t*> indices, <const float*> values, first, last)
+                has_near_zero = self.put(<const int64_t*> indices, <const float*> values, first, last)
             elif self.matrix.is_wide:
-                has_tiny = self.put(<const int64_t*> indices, <const double*> values, first, last)
+                has_near_zero = self.put(<const int64_t*> indices, <const double*> values, first, last)
             elif self.matrix.is_float32:
-                has_tiny = self.put(<const int32_t*> indices, <const float*> values, first, last)
+                has_near_zero = self.put(<const int32_t*> indices, <const float*> values, first, last)
             else:
-                has_tiny = self.put(<const int32_t*> indices, <const double*> values, first, last)
+                has_near_zero = self.put(<const int32_t*> indices, <const double*> values, first, last)
             self.first, self.last = first, last
-        return has_tiny
+        return has_near_zero
 
     cdef bint put(self, const Index* indices, const Item* values, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
         cdef const int64_t* starts = self.matrix.starts

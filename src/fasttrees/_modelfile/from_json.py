@@ -48,7 +48,7 @@ def text_of_json(data: bytes) -> bytes:
 
 
 def take(items: Any, key: str, kinds: Any, tree: int | None = None, default: Any = None) -> Any:
-    """Take what an object has under a key, of the kind that it must be."""
+    """Return the value of a key, checked to be of the kind that it must be."""
     if not isinstance(items, dict):
         raise ModelFormatError("an object", type(items).__name__, tree)
     value = items.get(key, default)

@@ -1,4 +1,4 @@
-"""Loads models: tells texts, JSON and compact files by their first bytes."""
+"""Load models from texts, JSON and compact files, which differ in their first bytes."""
 
 from __future__ import annotations
 

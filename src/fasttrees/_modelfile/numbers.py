@@ -64,17 +64,17 @@ def short_text(number: float) -> str:
 
 
 def as_json(number: float) -> Any:
-    """Give a number the type that it has after LightGBM wrote it as JSON with 17 digits: whole ones are integers."""
+    """Convert a number to the type that it has in LightGBM's JSON of 17 digits: whole numbers are integers."""
     return int(number) if abs(number) < 1e17 and number == int(number) else number
 
 
 def in_json(number: float) -> Any:
-    """Give a number that LightGBM keeps finite in JSON."""
+    """Return a number as LightGBM's JSON has it, which keeps it finite."""
     return as_json(0.0 if math.isnan(number) else max(-JSON_LIMIT, min(JSON_LIMIT, number)))
 
 
 def gain_in_json(number: float) -> Any:
-    """Give a gain as LightGBM writes it to JSON."""
+    """Return a gain as LightGBM writes it to JSON."""
     if math.isnan(number):
         return 0
     limit: float = struct.unpack("f", struct.pack("f", GAIN_LIMIT))[0]

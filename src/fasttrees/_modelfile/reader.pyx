@@ -98,7 +98,7 @@ cdef list read_categories(bytes text, size_t line):
     if text.strip() == b"null":
         return None
     try:
-        import json  # here, for few models need it, and to import it takes longer than to import this package
+        import json  # here, because few models need it, and it takes longer to import than this package
 
         categories = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -166,7 +166,7 @@ cdef class TreeReader:
         self.cursor = cursor
 
     cdef join(self, list parts):
-        """Take over what readers of one part after another have read."""
+        """Append what the readers of consecutive parts have read."""
         cdef TreeReader part
         cdef size_t line = self.cursor.line
         for part in parts:

@@ -17,7 +17,7 @@ JSON_START = 64  # bytes that tell JSON from a model's text
 
 
 def is_json(data: bytes) -> bool:
-    """Tell by its start whether a model is JSON of ``dump_model``."""
+    """Return whether a model is JSON of ``dump_model``, by its first bytes."""
     return data[:JSON_START].lstrip()[:1] == b"{"
 
 

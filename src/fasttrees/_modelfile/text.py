@@ -1,7 +1,7 @@
 """The text of a model: what describes a model rather than scores rows, read from its ``model.txt`` when asked for.
 
 Gains, weights, counts and importances cost a model that only predicts nothing: the forest does not hold them, and
-nothing here is imported before the first question. Plain Python, for questions are rare.
+nothing here is imported before it is needed. It is plain Python, because such questions are rare.
 """
 
 from __future__ import annotations

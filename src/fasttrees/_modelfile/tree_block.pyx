@@ -1,4 +1,4 @@
-"""Reads one tree block of a model file and appends it to the forest, proved.
+"""Read one tree block of a model file and append it to the forest, proved.
 
 The keys of trees and what they hold come from :data:`fasttrees._modelfile.keys.TREE_KEYS`. All this runs without the
 GIL until there is an error to raise.

@@ -20,7 +20,7 @@ cdef extern from *:
 
 
 def release_memory():
-    """Give memory that was freed back to the system, where the C library would keep it for later."""
+    """Return freed memory to the system, if the C library would keep it for later use."""
     with nogil:
         trim()
 

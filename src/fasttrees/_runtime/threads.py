@@ -53,7 +53,7 @@ def available_cpus() -> int:
 
 
 def _quota() -> float:
-    """CPUs granted by all control groups; read once, for it hardly ever changes and takes several files to read."""
+    """CPUs granted by all control groups; read once, because it hardly ever changes and takes several files to read."""
     global _known_quota
     if _known_quota is None:
         quotas = [*_quotas_v2("/proc/self/cgroup", "/sys/fs/cgroup"), *_quotas_v1("/sys/fs/cgroup")]

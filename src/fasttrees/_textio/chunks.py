@@ -128,7 +128,7 @@ class Lines:
         self._row += 1
 
     def chunks(self, parser: RowParser, max_rows: int) -> Iterator[Chunk]:
-        """Give out all lines, about `max_rows` at once at most."""
+        """Yield all lines, about `max_rows` at once at most."""
         while True:
             size, n_rows = parser.measure(self._rest, max_rows, self._ended)
             if size:

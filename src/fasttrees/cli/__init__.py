@@ -14,7 +14,25 @@ import fasttrees
 from fasttrees.cli import compare, convert, gather, info, pipeline, predict, serve, shard, transform, verify
 from fasttrees.errors import CsvError, FastTreesError, ModelFormatError
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command with all subcommands; each sets ``run``, the function that does it."""
+    parser = argparse.ArgumentParser("fasttrees", description="Score LightGBM models.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"fasttrees {fasttrees.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    predict.add_command(commands)
+    info.add_command(commands)
+    convert.add_command(commands)
+    serve.add_command(commands)
+    transform.add_command(commands)
+    pipeline.add_command(commands)
+    shard.add_command(commands)
+    gather.add_command(commands)
+    verify.add_command(commands)
+    compare.add_command(commands)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,20 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if sys.stderr is None:  # closed; print would turn to standard output
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    parser = argparse.ArgumentParser("fasttrees", description="Score LightGBM models.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"fasttrees {fasttrees.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    predict.add_command(commands)
-    info.add_command(commands)
-    convert.add_command(commands)
-    serve.add_command(commands)
-    transform.add_command(commands)
-    pipeline.add_command(commands)
-    shard.add_command(commands)
-    gather.add_command(commands)
-    verify.add_command(commands)
-    compare.add_command(commands)
-    args = parser.parse_args(argv)
+    args = make_parser().parse_args(argv)
     try:
         with _terminating_like_an_exit():
             args.run(args)

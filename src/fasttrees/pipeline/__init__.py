@@ -1,19 +1,7 @@
 """From a raw table to predictions, and back to nothing: on this machine or on SageMaker: docs/how-to/pipeline.md."""
 
-from fasttrees.pipeline.config import Config
-from fasttrees.pipeline.errors import ConfigError, JobFailedError, PipelineError
-from fasttrees.pipeline.progress import Progress, Silent
-from fasttrees.pipeline.results import (
-    CleanedUp,
-    Deployed,
-    Invoked,
-    Prepared,
-    Resource,
-    Trained,
-    Transformed,
-    Uploaded,
-)
-from fasttrees.pipeline.steps import (
+from fasttrees._runtime.progress import Progress, Silent
+from fasttrees.pipeline.commands import (
     cleanup,
     deploy,
     find_costs,
@@ -25,6 +13,18 @@ from fasttrees.pipeline.steps import (
     train,
     transform,
     upload,
+)
+from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.errors import ConfigError, JobFailedError, PipelineError
+from fasttrees.pipeline.results import (
+    CleanedUp,
+    Deployed,
+    Invoked,
+    Prepared,
+    Resource,
+    Trained,
+    Transformed,
+    Uploaded,
 )
 from fasttrees.pipeline.template import template
 

@@ -1,4 +1,4 @@
-"""Reads the answers of a Batch Transform and the truth that they are to be compared with, row by row."""
+"""Read the answers of a Batch Transform and the truth that they are to be compared with, row by row."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _targets(path: Path) -> Iterator[str]:
 
 
 def _answers(path: Path) -> Iterator[list[str]]:
-    """Give the cells of each row, as they are written."""
+    """Yield the cells of each row, as they are written."""
     row = 0
     with path.open(encoding="utf-8", errors="backslashreplace") as lines:
         for line in lines:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from fasttrees._runtime.progress import Progress
 from fasttrees._sagemaker.contract import CSV
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
 __all__ = [
@@ -132,7 +132,7 @@ class Backend(Protocol):
         """Region whose prices hold; empty: nowhere that costs."""
 
     def describe(self) -> str:
-        """Say in a line where this is, such as the account and the region; the first call that needs rights."""
+        """Return a line that says where this is, such as account and region; the first call that needs rights."""
 
     def create_bucket(self, progress: Progress) -> None:
         """Make sure that the bucket is there, encrypted and private, and is this pipeline's or the user's own."""
@@ -162,7 +162,7 @@ class Backend(Protocol):
         """Bring an endpoint into service; return its ARN or URL. One of this name in service is left as it is."""
 
     def in_service(self, name: str) -> bool:
-        """Tell whether an endpoint answers."""
+        """Return whether an endpoint answers."""
 
     def invoke(self, name: str, body: bytes, content_type: str) -> bytes:
         """Ask an endpoint."""

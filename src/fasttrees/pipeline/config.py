@@ -252,7 +252,7 @@ class Config(Section):
 
 
 def _explain(problem: Any) -> str:
-    """Say one problem in a line: where, expected, got."""
+    """Describe one problem in a line: where, expected, got."""
     place = ".".join(str(part) for part in problem["loc"])
     message = re.sub(r"^(Input should be|Value error,) ?", "", problem["msg"])
     if problem["type"] == "value_error":

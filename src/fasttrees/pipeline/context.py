@@ -1,4 +1,4 @@
-"""What all steps share: the configuration, where it runs, and what is done already."""
+"""The context of a run, which all its steps share: configuration, backend, and what is done already."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
+from fasttrees._runtime.progress import Progress, Silent
 from fasttrees.pipeline.backend import Backend
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress, Silent
 from fasttrees.pipeline.results import Result
 from fasttrees.pipeline.state import Record, State, fingerprint
 
@@ -21,7 +22,7 @@ R = TypeVar("R", bound=Result)
 
 
 class Context:
-    """A pipeline at work.
+    """A run of a pipeline, of one step or all: one backend, one session of boto3, the state read once.
 
     Parameters
     ----------
@@ -39,10 +40,12 @@ class Context:
         self.config = config
         self.progress = progress or Silent()
         self.name = f"{config.pipeline.project}-{config.pipeline.experiment}"
+        self._states: dict[Path, State] = {}
+        self._is_locked = False
 
     @cached_property
     def backend(self) -> Backend:
-        """The place where it runs; imported only when a step needs it, for boto3 takes its time."""
+        """Where it runs; imported only when a step needs it, because boto3 takes long to import."""
         if self.config.pipeline.backend == "aws":
             from fasttrees.pipeline.aws import AwsBackend
             from fasttrees.pipeline.costs import check_instances
@@ -54,8 +57,11 @@ class Context:
         return LocalBackend(self.config)
 
     def state(self, step: str) -> State:
-        """Return the state that has a step: what is prepared serves all backends."""
-        return State(self.config.directory if step == "prepare" else self.config.folder)
+        """Return the state that holds a step, read once: what is prepared serves all backends."""
+        folder = self.config.directory if step == "prepare" else self.config.folder
+        if folder not in self._states:
+            self._states[folder] = State(folder)
+        return self._states[folder]
 
     def find(self, step: str, kind: type[R], key: str | None = None) -> R | None:
         """Return the result of a step that is done, if it was done for this key (None: for any)."""
@@ -64,8 +70,8 @@ class Context:
             return None
         return kind.model_validate(record.result)
 
-    def need(self, step: str, kind: type[R]) -> R:
-        """Return the result of a step that this one builds on.
+    def require(self, step: str, kind: type[R]) -> R:
+        """Return the result of a step that this one depends on.
 
         Raises
         ------
@@ -103,45 +109,40 @@ class Context:
         return fingerprint(self.key("train"), served, config.transform.model_dump())
 
     def _aws(self, *keys: str) -> dict[str, object]:
-        """Return settings of the account; nothing for other backends, which do not know them."""
+        """Return settings of the account; none for other backends."""
         return self.config.aws.model_dump(include=set(keys)) if self.config.pipeline.backend == "aws" else {}
 
     def is_done(self, step: str) -> bool:
-        """Tell whether a step is recorded as done for the configuration and data of now."""
+        """Return whether a step is recorded as done for the present configuration and data."""
         record = self.state(step).find(step)
         return record is not None and record.status == "done" and record.key == self.key(step)
 
-    def do(self, step: str, kind: type[R], there: Callable[[R], bool], work: Callable[[Record], R]) -> R:
-        """Do a step, unless it was done for the same key and what it made is still there.
+    def reuse(self, step: str, kind: type[R], exists: Callable[[Context, R], bool]) -> R | None:
+        """Return the result of a step that was done for the same key, if `exists` finds what it made; else None."""
+        earlier = self.find(step, kind, self.key(step))
+        if earlier is None or not exists(self, earlier):
+            return None
+        self.progress.say(f"{step}: done before, nothing has changed")
+        return earlier
 
-        Parameters
-        ----------
-        step : str
-        kind : type
-            Of the result.
-        there : callable
-            Tells whether what an earlier result names still exists.
-        work : callable
-            Does the step; told its record, whose attempt counts the failed jobs.
+    @contextmanager
+    def recording(self, step: str) -> Iterator[Record]:
+        """Record a step while the block does it; no other command may work in the folder meanwhile.
+
+        The block keeps its result by ``record.finish``; the record's attempt counts the jobs of this key that failed.
         """
         key = self.key(step)
-        earlier = self.find(step, kind, key)
-        if earlier is not None and there(earlier):
-            self.progress.say(f"{step}: done before, nothing has changed")
-            return earlier
         self._tell_of_left_job(step, key)
-        with self.alone(), self.state(step).recording(step, key) as record:
+        with self.locked(), self.state(step).recording(step, key) as record:
             try:
-                result = work(record)
-            except OSError as error:  # such as a full disk, of which the system says no more
+                yield record
+            except OSError as error:  # such as a full disk, about which the system says no more
                 place = error.filename or self.config.directory
                 reason = error.strerror or error
                 raise PipelineError(f"step {step}: {place}: {reason}; once that is mended, run it again") from error
-            record.result = result.model_dump()
-        return result
 
     def _tell_of_left_job(self, step: str, key: str) -> None:
-        """Say that a job may cost money that nobody waits for: of a step that did not end, before a change."""
+        """Report that a job may still run and cost money: of a step that did not end, before a change."""
         record = self.state(step).find(step)
         if record is None or record.status == "done" or record.key == key or step not in ("train", "transform"):
             return
@@ -152,8 +153,14 @@ class Context:
             )
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other commands from the same folder meanwhile; the lock goes with the process, however it ends."""
+    def locked(self) -> Iterator[None]:
+        """Keep other commands from working in the folder; the lock goes with the process, however it ends.
+
+        Blocks may be nested. What is known of the state is read again when the lock is taken.
+        """
+        if self._is_locked:
+            yield
+            return
         self.config.directory.mkdir(parents=True, exist_ok=True)
         with open(self.config.directory / ".lock", "w") as file:
             try:
@@ -162,10 +169,15 @@ class Context:
                 raise PipelineError(
                     f"{self.config.directory}: another command is at work there; wait for it, or end it"
                 ) from error
-            yield
+            self._states.clear()
+            self._is_locked = True
+            try:
+                yield
+            finally:
+                self._is_locked = False
 
     def forget(self, everything: bool) -> None:
-        """Forget the endpoint, or all that was done."""
+        """Forget the endpoint, or everything."""
         if not everything:
             self.state("deploy").forget("deploy")
             return

@@ -26,7 +26,7 @@ class CostLine:
     price : Price or None
         Of one instance; None: not known.
     hours : float
-        That are paid for at most; of an endpoint: those of a month, for it costs until it is deleted.
+        That are paid for at most; of an endpoint: those of a month, because it costs until it is deleted.
     unit : str
         What `hours` are, such as ``for at most 60 minutes``.
     """
@@ -91,7 +91,7 @@ def check_instances(config: Config) -> None:
 
 
 def estimate(config: Config, table: PriceTable, region: str = "") -> list[CostLine]:
-    """Say what each step with instances costs at most; nothing for the local backend.
+    """Return what each step with instances costs at most; nothing for the local backend.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Result(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def summary(self) -> str:
-        """Say in a few lines what people want to know of it."""
+        """Return a summary of a few lines."""
         raise NotImplementedError
 
 
@@ -63,7 +63,7 @@ class Prepared(Result):
     n_classes: int
 
     def summary(self) -> str:
-        """Say how many rows and columns there are."""
+        """Summarise the numbers of rows and columns."""
         n_rows = self.n_train + self.n_validation + self.n_test
         target = f"{self.n_classes} classes" if self.n_classes else "a number"
         return (
@@ -93,7 +93,7 @@ class Uploaded(Result):
     n_sent: int
 
     def summary(self) -> str:
-        """Say what is where."""
+        """Summarise what is where."""
         return f"{len(self.keys)} files, {self.n_bytes / 1e6:,.1f} MB, in {self.bucket}; {self.n_sent} sent"
 
 
@@ -124,7 +124,7 @@ class Trained(Result):
     seconds: float
 
     def summary(self) -> str:
-        """Say how good the model is and where it lies."""
+        """Summarise the model's metrics and where it is."""
         lines = [f"{self.job}: {_numbers(self.metrics)}; {self.seconds:.1f} s", self.model_uri or self.artifact_uri]
         return "\n".join([*lines, self.report] if self.report else lines)
 
@@ -144,7 +144,7 @@ class Deployed(Result):
     location: str
 
     def summary(self) -> str:
-        """Say where it answers."""
+        """Summarise where it answers."""
         return f"{self.endpoint} in service: {self.location}"
 
 
@@ -203,7 +203,7 @@ class Transformed(Result):
     seconds: float
 
     def summary(self) -> str:
-        """Say how good the answers are and where they lie."""
+        """Summarise the predictions' metrics and where they are."""
         first = f"{self.n_rows:,} rows in {self.seconds:.1f} s: {_numbers(self.metrics)}"
         return "\n".join([first, self.joined, self.report])
 
@@ -227,7 +227,7 @@ class Resource(Result):
     detail: str = ""
 
     def summary(self) -> str:
-        """Say what it is."""
+        """Describe the resource."""
         return f"{self.kind:16} {self.name}  {self.detail}".rstrip()
 
 
@@ -245,7 +245,7 @@ class CleanedUp(Result):
     kept: list[Resource]
 
     def summary(self) -> str:
-        """Say what was deleted and what is left."""
+        """Summarise what was deleted and what is left."""
         left = "".join(f"\nkept: {resource.summary()}" for resource in self.kept)
         return f"deleted {len(self.deleted)}: {', '.join(item.name for item in self.deleted) or 'nothing'}{left}"
 

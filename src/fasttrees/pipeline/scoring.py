@@ -1,4 +1,4 @@
-"""Compares the answers of a Batch Transform with the truth: metrics, and a page that shows them."""
+"""Compare the answers of a Batch Transform with the truth: metrics, and a page that shows them."""
 
 from __future__ import annotations
 

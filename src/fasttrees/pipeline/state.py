@@ -1,4 +1,4 @@
-"""What of a pipeline is done: a JSON file beside the data, so that a second run does only what is missing."""
+"""Record which steps of a pipeline are done, in a JSON file beside the data, so that a second run skips them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,8 @@ from fasttrees._runtime.atomic_file import replacing
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 
 __all__ = ["Record", "State", "fingerprint"]
+
+R = TypeVar("R", bound=BaseModel)
 
 
 class Record(BaseModel):
@@ -46,6 +48,11 @@ class Record(BaseModel):
     ended: str = ""
     error: str = ""
     result: dict[str, Any] = {}
+
+    def finish(self, result: R) -> R:
+        """Keep the result of the step that is recorded, and return it."""
+        self.result = result.model_dump()
+        return result
 
 
 class States(BaseModel):

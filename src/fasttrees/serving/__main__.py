@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def fail(problem: str) -> int:
-    """Say in one line why the process ends."""
+    """Print in one line why the process ends."""
     print(f"fasttrees: error: {' '.join(problem.split())}", file=sys.stderr, flush=True)
     return 1
 

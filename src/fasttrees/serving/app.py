@@ -199,8 +199,8 @@ class App:
             raise RequestError(400, "expected a JSON object")
         return value
 
-    async def _load(self, wish: dict[str, object]) -> Response:
-        name, url = self._models.reserve(wish.get("model_name"), wish.get("url"))
+    async def _load(self, body: dict[str, object]) -> Response:
+        name, url = self._models.reserve(body.get("model_name"), body.get("url"))
         began = time.perf_counter()
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._models.load, name, url)
@@ -222,7 +222,7 @@ class App:
     # -- the end of an exchange ----------------------------------------------------------------------------------------
 
     def _next_id(self, request: Request) -> str:
-        """Take the client's own number of a request, or make one."""
+        """Return the client's identifier of a request, or make one."""
         headers = request.headers
         own = headers.get("x-amzn-sagemaker-inference-id") or headers.get("x-request-id")
         if own and len(own) <= MAX_ID and own.isascii() and own.isprintable():

@@ -130,7 +130,7 @@ class Rows:
         return len(rows) // (self._numbers.itemsize * self._n_features)
 
     def take(self) -> Iterator[Item]:
-        """Give out the rows added since, if there are any."""
+        """Yield the rows added since, if there are any."""
         if self._numbers:
             numbers, self._numbers = self._numbers, array("d")
             yield as_batch(numbers, self._n_features)

@@ -195,12 +195,12 @@ class Connection(asyncio.Protocol):
         self._head_size = self._unread = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the request line's URL."""
+        """Receive a piece of the request line's URL."""
         self._url += url
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which nobody wants."""
+        """Receive a header, or a trailer, which is ignored."""
         self._count_head(len(name) + len(value) + len(b": \r\n"))
         request = self._arriving
         if request is None or request.method:

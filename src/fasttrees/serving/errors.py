@@ -27,7 +27,7 @@ class RequestError(ServingError):
     status : int
         HTTP status code.
     problem : str
-        What is wrong: short, without the client's data beyond one cell, for it becomes the body of the answer.
+        What is wrong: short, without the client's data beyond one cell, because it becomes the body of the answer.
     row : int or None
         Row of the body, counted from 1; a header line counts.
     column : int or None

@@ -364,7 +364,7 @@ def show(value: Any) -> str:
 
 
 def describe(error: ValueError | RecursionError) -> str:
-    """Say what is wrong with text that is no JSON."""
+    """Describe what is wrong with text that is not JSON."""
     if isinstance(error, json.JSONDecodeError):
         return f"bad JSON: {error.msg}"
     return "bad JSON: nested too deep" if isinstance(error, RecursionError) else "not UTF-8"

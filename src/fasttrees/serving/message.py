@@ -148,7 +148,7 @@ class Request:
                 self._wake()
 
     def end(self) -> None:
-        """Say that all has arrived."""
+        """Mark the body as complete."""
         self.complete = True
         self._wake()
 

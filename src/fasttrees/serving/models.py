@@ -146,7 +146,7 @@ class Models:
     def load(self, name: str, url: str) -> None:
         """Load a model that was reserved, for :meth:`settle`.
 
-        It is not returned, for the futures of the thread and of the loop, which hold each other, would keep it until
+        It is not returned: the futures of the thread and of the loop, which hold each other, would keep it until
         garbage is collected.
 
         Raises
@@ -168,13 +168,13 @@ class Models:
             raise RequestError(400, str(error)) from error
 
     def settle(self, name: str) -> None:
-        """Keep a model that was loaded, or give its name free."""
+        """Keep a model that was loaded, or free its name."""
         served = self._loading.pop(name)
         if served is not None:
             self._models[name] = served
 
     def remove(self, name: str) -> ServedModel:
-        """Let go of a model.
+        """Unload a model.
 
         Raises
         ------

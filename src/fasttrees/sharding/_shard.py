@@ -1,4 +1,4 @@
-"""Cuts a table into parts."""
+"""Cut a table into parts."""
 
 from __future__ import annotations
 

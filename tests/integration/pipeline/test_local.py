@@ -25,6 +25,7 @@ from fasttrees.cli import main
 from fasttrees.pipeline import Config, JobFailedError, PipelineError
 from fasttrees.pipeline.backend import TrainingJob
 from fasttrees.pipeline.local import LocalBackend
+from fasttrees.pipeline.state import State
 from tests.support.lines import Lines
 
 N_ROWS = 600
@@ -429,3 +430,18 @@ def test_fewer_parts_than_before(config: Config) -> None:
     pipeline.upload(config)
     assert not stale.exists()
     pipeline.train(config)
+
+
+def test_a_run_has_one_backend_and_reads_each_state_once(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[type] = []
+    for kind in (LocalBackend, State):
+        original = kind.__init__
+
+        def init(self: object, *arguments: Any, original: Any = original, **options: Any) -> None:
+            made.append(type(self))
+            original(self, *arguments, **options)
+
+        monkeypatch.setattr(kind, "__init__", init)
+    pipeline.run(config)
+    assert made.count(LocalBackend) == 1
+    assert made.count(State) == 2  # of what is prepared, and of the backend's steps

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fasttrees.pipeline import Config
-from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.storage import AwsStorage
+from fasttrees.pipeline.aws import AwsBackend
 from tests.support.aws.fixtures import BUCKET, REGION
 
 LARGE = (20 << 20) + 17  # bytes: three parts
@@ -21,9 +20,8 @@ def make_config(**aws: Any) -> Config:
     )
 
 
-def make_storage(**aws: Any) -> AwsStorage:
-    config = make_config(**aws)
-    return AwsStorage(Account(config.aws), config)
+def make_backend(**aws: Any) -> AwsBackend:
+    return AwsBackend(make_config(**aws))
 
 
 def unfinished(s3: Any) -> list[str]:

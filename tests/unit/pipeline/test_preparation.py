@@ -180,7 +180,7 @@ def test_what_may_surprise_is_told(tmp_path: Path) -> None:
     assert progress.lines == [
         f"60 rows: {prepared.n_train} to train, {prepared.n_validation} to validate, {prepared.n_test} to test; "
         "6 features, 2 of them with 5 categories; 72 cells missing",
-        "'spaced' is taken as categories, for there are spaces around its numbers; take them out",
+        "'spaced' is taken as categories, because there are spaces around its numbers; remove them",
         "'nothing' is missing in all rows",
     ]
 

@@ -121,7 +121,7 @@ def test_text_that_is_not_utf8() -> None:
     for body, content_type in ((b"[[1,2,3,\xff]]", JSON), (b"[1,2,3,\xff]", JSON_LINES), (b"[[1,2,3,4]]\xc3", JSON)):
         with pytest.raises(RequestError, match="not UTF-8"):
             answer(MODEL, body, content_type)
-    with pytest.raises(RequestError, match=r"^not UTF-8$"):  # no row, for it would be the first of the block
+    with pytest.raises(RequestError, match=r"^not UTF-8$"):  # no row, because it would be the first of the block
         answer(MODEL, b"[[1,2,3,4],[1,2,3,\xff]]", JSON)
 
 

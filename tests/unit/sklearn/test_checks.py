@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {"n_estimators": 20, "min_child_samples": 1, "verbosity"
 
 
 class Training(_Estimator):
-    """What ``fit`` makes shows in ``trained_`` alone, for it may not touch parameters."""
+    """What ``fit`` makes shows in ``trained_`` alone, because it may not touch parameters."""
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         kind = lightgbm.LGBMClassifier if isinstance(self, FastTreesClassifier) else lightgbm.LGBMRegressor

@@ -1,4 +1,4 @@
-"""Scores rows in blocks, by rank and selection; docs/internals/how-it-works.md tells how.
+"""Score rows in blocks, by rank and selection; see docs/internals/how-it-works.md.
 
 Runs without the GIL and never fails but for memory; trusts what Forest, Plan and RowBuffer proved.
 """

@@ -6,7 +6,7 @@ from fasttrees._engine.categories cimport TILE, CategoricalFeature
 from fasttrees._engine.kernels.selection cimport category_of, fill_column, rank_values
 from fasttrees._engine.plan cimport BLOCK, LANES, MAX_SELECT_LEAVES, N_SLOTS, Plan
 from fasttrees._engine.ranks cimport RankedFeature
-from fasttrees._engine.rows cimport Rows, gather, squash
+from fasttrees._engine.rows cimport Rows, gather, round_to_zero
 
 cdef enum:
     GROUP = 8    # features read from the rows at a time: a cache line of doubles
@@ -24,7 +24,7 @@ cdef struct Block:
     uint16_t* classes      # by categorical feature
     uint8_t* outcomes      # by categorical feature: of a tile of its splits, see find_outcomes
     int32_t* tiles         # by categorical feature: which tile; -1 if none yet
-    double* raw            # by row: features that linear leaves read, tiny values made zero, and 1.0
+    double* raw            # by row: features that linear leaves read, near-zero values made zero, and 1.0
     double* scores         # by class, while rows may stop early; otherwise of one class
     int32_t* rows          # while rows may stop early: their numbers, counted from the block's first; -1 once stopped
     int width              # how many those are
@@ -144,7 +144,7 @@ cdef inline void copy_raw(
     for slot in range(n_slots):
         gather(rows, start, n, &plan.raw_features[slot], 1, values, BLOCK)
         for i in range(n):
-            raw[i * width + slot] = values[i] if rows.keeps_tiny else squash(values[i])
+            raw[i * width + slot] = values[i] if rows.keeps_near_zero else round_to_zero(values[i])
     for i in range(n):
         raw[i * width + n_slots] = 1.0
 

@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fasttrees._engine.categories cimport TILE
 from fasttrees._engine.plan cimport BLOCK, LANES, LEFT_IS_VECTOR, RIGHT_IS_VECTOR
 from fasttrees._engine.ranks cimport MAX_RANK, Column, RankedFeature, bucket_of
-from fasttrees._engine.rows cimport ZERO_LIMIT
+from fasttrees._engine.rows cimport ZERO_THRESHOLD
 
 cdef extern from "fasttrees/_engine/native/selection.hpp":
     # Bytes that no other pointer of the same function reaches: the promise that lets the compiler vectorise.
@@ -88,7 +88,7 @@ cdef inline void rank_values(
         search_buckets(values, thresholds, ranks, n, feature.steps)
     if feature.marks_zeros:
         for i in range(n):
-            ranks[i] = <uint32_t> ZERO_MARK if fabs(values[i]) <= ZERO_LIMIT else ranks[i]
+            ranks[i] = <uint32_t> ZERO_MARK if fabs(values[i]) <= ZERO_THRESHOLD else ranks[i]
 
 
 cdef inline void fill_column(const Column* column, const uint32_t* ranks, Bytes out, int n) noexcept nogil:

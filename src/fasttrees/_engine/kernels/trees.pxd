@@ -1,4 +1,4 @@
-"""Finds the leaves of a block of rows in one tree: selects the splits that many rows reach, walks the others."""
+"""Find the leaves of a block of rows in one tree: select the splits that many rows reach, walk the others."""
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 

@@ -1,4 +1,4 @@
-"""Scores rows one by one: eight trees walked at a time from their roots, on the ranks of the row's values.
+"""Score rows one by one: eight trees walked at a time from their roots, on the ranks of the row's values.
 
 For a few rows, where evaluating every split would not pay. Runs without the GIL and never fails but for memory; trusts
 what Forest, RowPlan and RowBuffer proved.
@@ -14,7 +14,7 @@ from fasttrees._engine.kernels.selection cimport category_of, is_in_set
 from fasttrees._engine.objective cimport Objective
 from fasttrees._engine.ranks cimport MAX_RANK, Column, RankedFeature, Ranks, bucket_of
 from fasttrees._engine.row_plan cimport LEAF_RANK, RowPlan, Step
-from fasttrees._engine.rows cimport ZERO_LIMIT, Rows, read_seen, read_value
+from fasttrees._engine.rows cimport ZERO_THRESHOLD, Rows, read_seen, read_value
 
 cdef enum:
     GROUP = 8             # trees walked at a time
@@ -99,7 +99,7 @@ cdef inline void fill_ranks(Ranks ranks, const RankedFeature* ranked, double val
     for step in range(ranked.steps - 1, -1, -1):
         rank += <uint32_t> (not value <= thresholds[rank + (1 << step) - 1]) << step
     for number in range(ranked.column_begin, ranked.column_end):
-        place = rank if fabs(value) > ZERO_LIMIT else column.nan_rank if isnan(value) \
+        place = rank if fabs(value) > ZERO_THRESHOLD else column.nan_rank if isnan(value) \
             else column.zero_rank if ranked.marks_zeros else rank
         place = place - column.first_rank if place > column.first_rank else 0
         columns[number] = place if place < MAX_RANK else MAX_RANK

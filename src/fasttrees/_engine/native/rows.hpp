@@ -2,6 +2,6 @@
 #pragma once
 
 /* LightGBM's kZeroThreshold: a float literal, widened to double. */
-static const double FASTTREES_ZERO_LIMIT = 1e-35f;
+static const double FASTTREES_ZERO_THRESHOLD = 1e-35f;
 
 #define FASTTREES_PREFETCH(address) __builtin_prefetch(address)

@@ -157,7 +157,7 @@ class _Agent:
             raise TransformError(f"expected {batch.n_lines:,} lines in the answer, got {answer.n_lines:,}")
 
     def _place(self, batch: MiniBatch) -> str:
-        """Say which lines of its file a mini-batch has."""
+        """Describe which lines of its file a mini-batch has."""
         if not self._job.split_lines or isinstance(batch, WholeFile):
             return ""
         last = batch.first_line + batch.n_lines - 1

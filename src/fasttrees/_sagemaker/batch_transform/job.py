@@ -11,7 +11,7 @@ from fasttrees._sagemaker.batch_transform.errors import TransformError
 
 __all__ = ["LINE_TYPES", "MAX_CONCURRENT", "Job", "Limits", "media_type"]
 
-MAX_CONCURRENT = 1 << 10  # threads; ours, for the service names no bound
+MAX_CONCURRENT = 1 << 10  # threads; ours, because the service names no bound
 
 #: Media types with one record a line, so that lines can be counted and joined.
 LINE_TYPES = {contract.CSV, contract.JSON_LINES, contract.X_JSON_LINES, contract.LIBSVM, contract.X_LIBSVM}

@@ -1,4 +1,4 @@
-"""Starts a server for the time of a job: this package's own, or a container."""
+"""Start a server for the time of a job: this package's own, or a container."""
 
 from __future__ import annotations
 

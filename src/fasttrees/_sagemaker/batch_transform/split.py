@@ -1,4 +1,4 @@
-"""Cuts a file into the bodies of requests: mini-batches of whole records."""
+"""Cut a file into the bodies of requests: mini-batches of whole records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Records:
         self.n_lines = n_lines
 
     def blocks(self) -> Iterator[bytes | memoryview]:
-        """Give the body."""
+        """Return the body."""
         yield self.data
 
     @contextmanager

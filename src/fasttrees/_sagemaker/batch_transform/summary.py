@@ -84,7 +84,7 @@ class Summary:
         return asdict(self) | {"rows_per_second": self.rows_per_second, "mb_per_second": self.mb_per_second}
 
     def as_text(self) -> str:
-        """Say it in a few lines."""
+        """Return the summary as a few lines."""
         files = f"{self.files:,} file{'' if self.files == 1 else 's'}"
         requests = f"{self.requests:,} request{'' if self.requests == 1 else 's'}"
         failed = f", {self.failed_files} failed" if self.failed_files else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from fasttrees._aws import objects
 from fasttrees._aws.bucket import S3Bucket
 from fasttrees._aws.errors import code_of, ignoring_code
 from fasttrees._runtime.progress import Progress
@@ -82,6 +83,14 @@ class Bucket(S3Bucket):
                 self.client.delete_bucket(Bucket=self.name)
         elif self.exists():
             raise PipelineError(f"{self.uri}: does not have the tags of this pipeline, so it is not deleted")
+
+    def delete_objects(self, prefix: str, progress: Progress) -> int:
+        """Delete all objects below a prefix, every version, and return how many; only in the pipeline's own bucket."""
+        if not self.exists():
+            return 0
+        if not self.is_own():
+            raise PipelineError(f"{self.uri}: has not the tags of this pipeline, so nothing in it is deleted")
+        return objects.delete(self, prefix, progress)
 
     def _create(self) -> None:
         """Create the bucket with its tags, or neither: without them it would look like the user's own."""

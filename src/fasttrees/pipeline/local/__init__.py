@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fasttrees._runtime.progress import Progress
 from fasttrees._sagemaker.batch_transform import (
     Client,
     Job,
@@ -20,7 +21,6 @@ from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.local._bucket import Bucket
 from fasttrees.pipeline.local._endpoint import Endpoints
 from fasttrees.pipeline.local._training import TrainingJobs
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
 __all__ = ["LocalBackend"]
@@ -46,7 +46,7 @@ class LocalBackend(Bucket):
         return ""
 
     def describe(self) -> str:
-        """Say where this is."""
+        """Return where this is."""
         return f"this machine, {self._config.folder}"
 
     def train(self, job: TrainingJob, progress: Progress) -> JobOutcome:
@@ -60,7 +60,7 @@ class LocalBackend(Bucket):
         return self._endpoints.start(hosting, model, timeout, progress)
 
     def in_service(self, name: str) -> bool:
-        """Tell whether the server answers."""
+        """Return whether the server answers."""
         return self._endpoints.answers(name)
 
     def invoke(self, name: str, body: bytes, content_type: str) -> bytes:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fasttrees._runtime.atomic_file import replacing
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.backend import Upload
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
 __all__ = ["Bucket"]
@@ -36,7 +36,7 @@ class Bucket:
         return self._folder / key
 
     def exists(self) -> bool:
-        """Tell whether the folder is a bucket that was created here."""
+        """Return whether the folder is a bucket that was created here."""
         return (self._folder / MARK).is_file()
 
     def create_bucket(self, progress: Progress) -> None:
@@ -69,7 +69,7 @@ class Bucket:
         for key in self.find_objects(prefix):
             if key not in keys:
                 self.path(key).unlink()
-                progress.say(f"{self.path(key)}: removed, for it is of an earlier upload")
+                progress.say(f"{self.path(key)}: removed, because it is of an earlier upload")
 
     def find_objects(self, prefix: str) -> dict[str, int]:
         """List the files."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil  # tells whether the process of a number is still the one that was started
 
+from fasttrees._runtime.progress import Progress
 from fasttrees._sagemaker.batch_transform import (
     Client,
     Job,
@@ -28,7 +29,6 @@ from fasttrees._sagemaker.batch_transform import (
 from fasttrees._sagemaker.contract import ENDPOINT_TIMEOUT, INVOCATIONS, PING, PING_TIMEOUT, STOP_TIMEOUT
 from fasttrees.pipeline.backend import Hosting
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 
 __all__ = ["Endpoints"]

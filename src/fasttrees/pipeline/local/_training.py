@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from fasttrees._runtime.atomic_file import replacing
+from fasttrees._runtime.progress import Progress
 from fasttrees._sagemaker.contract import ROOT
 from fasttrees.pipeline.backend import JobOutcome, TrainingJob
 from fasttrees.pipeline.errors import JobFailedError, PipelineError
 from fasttrees.pipeline.local._bucket import Bucket
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Resource
 from fasttrees.training import METRIC_DEFINITIONS
 

@@ -77,7 +77,7 @@ def _without(array: Any, missing: Sequence[str]) -> Any:
 
 
 def fits(array: Any, kind: Kind) -> bool:
-    """Tell whether all cells of a plain column are of a kind."""
+    """Return whether all cells of a plain column are of a kind."""
     if kind == "text" or array.null_count == len(array):
         return True
     if pa.types.is_string(array.type):

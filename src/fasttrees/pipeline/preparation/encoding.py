@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.errors import ConfigError, PipelineError
 from fasttrees.pipeline.preparation.raw_table import Block, RawTable
 from fasttrees.pipeline.preparation.schema import Schema
 from fasttrees.pipeline.preparation.split import TRAIN, Split
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["Encoded", "encode_blocks", "normalize"]
 

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import Kind, ordered_keys, to_numbers, to_text
 from fasttrees.pipeline.preparation.raw_table import Block, RawTable
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["MOST_CATEGORIES", "Facts", "find_facts", "select_key"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import FORMS, Kind, fits, to_numbers, to_text
 from fasttrees.pipeline.preparation.raw_table import Block, RawTable
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["Found", "find_kinds"]
 
@@ -51,7 +51,7 @@ class Found:
         return self.possible[0] if self.possible else "text"
 
     def add(self, array: Any, block: Block) -> None:
-        """Take the column's cells of a block."""
+        """Update the kind with the column's cells of a block."""
         if array.null_count:
             if not self.n_missing:
                 self.first_missing = block.place(pc.index(array.is_null(), True).as_py())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import Kind
@@ -14,7 +15,6 @@ from fasttrees.pipeline.preparation.kinds import Found
 from fasttrees.pipeline.preparation.raw_table import RawTable, require_columns
 from fasttrees.pipeline.preparation.schema import Column, Schema
 from fasttrees.pipeline.preparation.split import ByGroup, ByRow, ByTime, Split, Stratified
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["check_names", "make_plan"]
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import fits, to_text
@@ -22,7 +23,6 @@ from fasttrees.pipeline.preparation.raw_table import RawTable
 from fasttrees.pipeline.preparation.samples import Sample, write_samples
 from fasttrees.pipeline.preparation.schema import Schema, format_lines
 from fasttrees.pipeline.preparation.split import SIDES, TEST, TRAIN, VALIDATION
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared
 
 __all__ = ["is_prepared", "prepare_table", "remove_prepared"]
@@ -81,7 +81,7 @@ def prepare_table(raw: Sequence[Path], settings: PrepareSettings, folder: Path, 
 
 @contextmanager
 def _replacing_data(folder: Path) -> Iterator[Path]:
-    """Give a folder whose ``data`` takes the place of that in `folder` when the block ends well."""
+    """Yield a folder whose ``data`` takes the place of that in `folder` when the block ends well."""
     data, old, part = (folder / name for name in NAMES)
     if data.exists() and not _is_own(folder):
         raise ConfigError(f"{data}: prepare has not written this, so it is not replaced; choose another folder")
@@ -102,12 +102,12 @@ def _replacing_data(folder: Path) -> Iterator[Path]:
 
 
 def _is_own(folder: Path) -> bool:
-    """Tell whether ``data`` is from here, even if some of its files were deleted since."""
+    """Return whether ``data`` was written here, even if some of its files were deleted since."""
     return any((folder / name).exists() for name in (SCHEMA, SAMPLES, FEATURES, FOLDERS[TEST]))
 
 
 def is_prepared(folder: Path) -> bool:
-    """Tell whether a folder holds what :func:`prepare_table` has written, or an interrupted run of it has left."""
+    """Return whether a folder holds what :func:`prepare_table` has written, or an interrupted run of it has left."""
     return _is_own(folder) or any((folder / name).is_dir() for name in NAMES[1:])
 
 
@@ -196,7 +196,7 @@ def _summarize(prepared: Prepared, schema: Schema, found: Mapping[str, Found], n
                 "if it means missing, name it in prepare.missing"
             )
         elif column.kind == "category" and _are_spaced_numbers(column.categories):
-            yield f"{column.name!r} is taken as categories, for there are spaces around its numbers; take them out"
+            yield f"{column.name!r} is taken as categories, because there are spaces around its numbers; remove them"
         if facts.rounded and column.kind != "category":
             yield f"{column.name!r}: integers beyond 2^53 are rounded to doubles, the first is {facts.rounded}"
         if not facts.n_values:

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.errors import ConfigError, PipelineError
 from fasttrees.pipeline.preparation.cells import plain
-from fasttrees.pipeline.progress import Progress
 
 __all__ = ["Block", "RawTable", "require_columns"]
 
@@ -47,7 +47,7 @@ class Block(NamedTuple):
     file_row: int
 
     def place(self, row: int) -> str:
-        """Say where a row of this block is."""
+        """Return where a row of this block is, for errors."""
         return f"{self.file}, row {self.file_row + row} (the header not counted)"
 
 

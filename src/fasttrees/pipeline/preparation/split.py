@@ -145,7 +145,7 @@ class _Draw:
         self.at = 0
 
     def take(self, count: int) -> np.ndarray:
-        """Tell which of the next rows are chosen."""
+        """Return which of the next rows are chosen."""
         stop = self.at + count
         runs = [self._run(start) for start in range(self.at // RUN * RUN, stop, RUN)]
         begin = self.at % RUN

@@ -1,6 +1,6 @@
-"""The steps of a pipeline. Each does only what is missing, returns what there is then, and builds on those before it.
+"""The steps of a pipeline: plain functions of a :class:`~fasttrees.pipeline.context.Context`.
 
-All take the configuration, and a display of progress (None: silent); all raise
+Each does only what is missing and returns its result; it depends on the results of those before it. All raise
 :class:`~fasttrees.pipeline.errors.PipelineError` with what stands in the way and how to go on. docs/how-to/pipeline.md
 describes what they do.
 """

@@ -1,4 +1,4 @@
-"""The data's steps: prepare and upload."""
+"""The steps for data: prepare and upload."""
 
 from __future__ import annotations
 
@@ -7,66 +7,62 @@ from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.errors import ConfigError, PipelineError
 from fasttrees.pipeline.preparation import prepare_table
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared, Uploaded
-from fasttrees.pipeline.state import Record
 
 __all__ = ["check_data", "prepare", "upload"]
 
-#: Jobs take all that lies below these for data.
+#: Jobs read everything below these as data.
 DATA_PREFIXES = ("data/train/", "data/validation/", "data/test/")
 
 
-def prepare(config: Config, progress: Progress | None = None) -> Prepared:
+def prepare(context: Context) -> Prepared:
     """Turn the raw table into headerless CSV, the target first."""
-    context = Context(config, progress)
-    folder = config.prepared_folder
-
-    def there(done: Prepared) -> bool:
-        names = [done.schema_file, done.samples_file, *done.train, *done.validation, *done.test, *done.features]
-        return all((folder / name).is_file() for name in names)
-
-    def work(record: Record) -> Prepared:
-        return prepare_table(config.raw_files, config.prepare, folder, context.progress)
-
-    return context.do("prepare", Prepared, there, work)
+    config = context.config
+    if earlier := context.reuse("prepare", Prepared, _are_files_there):
+        return earlier
+    with context.recording("prepare") as record:
+        return record.finish(prepare_table(config.raw_files, config.prepare, config.prepared_folder, context.progress))
 
 
-def upload(config: Config, progress: Progress | None = None) -> Uploaded:
+def _are_files_there(context: Context, done: Prepared) -> bool:
+    names = [done.schema_file, done.samples_file, *done.train, *done.validation, *done.test, *done.features]
+    return all((context.config.prepared_folder / name).is_file() for name in names)
+
+
+def upload(context: Context) -> Uploaded:
     """Put the raw table and what was prepared into the bucket."""
-    context = Context(config, progress)
-    prepared = context.need("prepare", Prepared)
+    files = _files_to_upload(context.config, context.require("prepare", Prepared))
+    if earlier := context.reuse("upload", Uploaded, _is_data_there):
+        return earlier
+    with context.recording("upload") as record:
+        backend, progress = context.backend, context.progress
+        backend.create_bucket(progress)
+        for item in files:
+            if not item.path.is_file():
+                raise PipelineError(f"{item.path}: no such file; `fasttrees pipeline prepare` reads or writes it")
+        keys = [item.key for item in files]
+        n_sent = backend.upload(files, progress)
+        for prefix in DATA_PREFIXES:
+            backend.remove_others(prefix, set(keys), progress)
+        n_bytes = sum(item.path.stat().st_size for item in files)
+        progress.say(f"{len(files)} files in {backend.bucket_uri}, {n_bytes / 1e6:,.1f} MB; {n_sent} sent")
+        return record.finish(Uploaded(bucket=backend.bucket_uri, keys=keys, n_bytes=n_bytes, n_sent=n_sent))
+
+
+def _files_to_upload(config: Config, prepared: Prepared) -> list[Upload]:
     raw = [Upload(path, f"data/raw/{path.name}") for path in config.raw_files]
     if len({item.key for item in raw}) < len(raw):
-        raise ConfigError("prepare.raw: expected files of different names, for they go to one place in the bucket")
+        raise ConfigError("prepare.raw: expected files of different names, because they go to one place in the bucket")
     names = [
         *[prepared.schema_file, prepared.samples_file],
         *[*prepared.train, *prepared.validation, *prepared.test, *prepared.features],
     ]
-    files = raw + [Upload(config.prepared_folder / name, name) for name in names]
-
-    def there(done: Uploaded) -> bool:
-        return _is_data_there(context, done)
-
-    def work(record: Record) -> Uploaded:
-        backend = context.backend
-        backend.create_bucket(context.progress)
-        for item in files:
-            if not item.path.is_file():
-                raise PipelineError(f"{item.path}: no such file; `fasttrees pipeline prepare` reads or writes it")
-        n_sent = backend.upload(files, context.progress)
-        for prefix in DATA_PREFIXES:
-            backend.remove_others(prefix, {item.key for item in files}, context.progress)
-        n_bytes = sum(item.path.stat().st_size for item in files)
-        context.progress.say(f"{len(files)} files in {backend.bucket_uri}, {n_bytes / 1e6:,.1f} MB; {n_sent} sent")
-        return Uploaded(bucket=backend.bucket_uri, keys=[item.key for item in files], n_bytes=n_bytes, n_sent=n_sent)
-
-    return context.do("upload", Uploaded, there, work)
+    return raw + [Upload(config.prepared_folder / name, name) for name in names]
 
 
 def check_data(context: Context) -> None:
-    """Refuse to begin a job on other data than upload has put into the bucket, such as another pipeline's."""
-    if not _is_data_there(context, context.need("upload", Uploaded)):
+    """Refuse to begin a job on other data than upload has put into the bucket, such as that of another pipeline."""
+    if not _is_data_there(context, context.require("upload", Uploaded)):
         raise PipelineError(
             f"{context.backend.bucket_uri}/data/: is no longer what upload has put there; is it another pipeline's, "
             "too? `fasttrees pipeline upload` puts this one's there again"
@@ -74,7 +70,7 @@ def check_data(context: Context) -> None:
 
 
 def _is_data_there(context: Context, done: Uploaded) -> bool:
-    """Tell whether the bucket has what was uploaded, by names and sizes, and jobs would find nothing else."""
+    """Return whether the bucket has what was uploaded, by names and sizes, and nothing else that jobs would read."""
     sizes = context.backend.find_objects("data/")
     found = {key for key in sizes if key.startswith(DATA_PREFIXES) and not key.endswith("/")}
     wanted = set(done.keys)

@@ -10,16 +10,13 @@ from pathlib import Path
 import fasttrees
 from fasttrees._reports.metrics import with_parameters
 from fasttrees._sagemaker.contract import CSV
-from fasttrees.pipeline.backend import JobOutcome, TransformJob
-from fasttrees.pipeline.config import Config
+from fasttrees.pipeline.backend import Hosting, JobOutcome, TransformJob
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.costs import estimate, load_prices
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation import Schema, read_samples
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Deployed, Invoked, Prepared, Trained, Transformed
 from fasttrees.pipeline.scoring import score_transform
-from fasttrees.pipeline.state import Record
 from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, hosting, run_job
 
@@ -28,48 +25,29 @@ __all__ = ["deploy", "invoke", "is_deployed", "is_transformed", "transform"]
 FEATURES_PREFIX = "data/test/features/"
 
 
-def deploy(config: Config, progress: Progress | None = None) -> Deployed:
+def deploy(context: Context) -> Deployed:
     """Bring an endpoint into service."""
-    context = Context(config, progress)
-    trained = context.need("train", Trained)
-
-    def work(record: Record) -> Deployed:
+    trained = context.require("train", Trained)
+    if earlier := context.reuse("deploy", Deployed, is_deployed):
+        return earlier
+    with context.recording("deploy") as record:
         location = context.backend.deploy(hosting(context, trained), context.progress)
         context.progress.say(f"endpoint {context.name} is in service: {location}")
-        return Deployed(endpoint=context.name, location=location)
-
-    return context.do("deploy", Deployed, partial(is_deployed, context), work)
+        return record.finish(Deployed(endpoint=context.name, location=location))
 
 
 def is_deployed(context: Context, done: Deployed) -> bool:
-    """Tell whether an endpoint answers."""
+    """Return whether an endpoint answers."""
     return context.backend.in_service(done.endpoint)
 
 
 def invoke(
-    config: Config,
-    progress: Progress | None = None,
-    *,
-    row: int = 0,
-    prepared: bool = False,
-    sample: Mapping[str, object] | None = None,
+    context: Context, *, row: int = 0, prepared: bool = False, sample: Mapping[str, object] | None = None
 ) -> Invoked:
-    """Ask the endpoint about one sample.
-
-    Parameters
-    ----------
-    config : Config
-    progress : Progress or None
-    row : int, default 0
-        Which of the test's samples, from 0.
-    prepared : bool, default False
-        Send the row as prepare has written it; else its raw cells are prepared now, as a caller would.
-    sample : mapping or None, default None
-        A raw row of one's own: cells by column.
-    """
-    context = Context(config, progress)
-    done = context.need("prepare", Prepared)
-    endpoint = context.need("deploy", Deployed)
+    """Ask the endpoint about one sample; see :func:`fasttrees.pipeline.invoke`."""
+    config = context.config
+    done = context.require("prepare", Prepared)
+    endpoint = context.require("deploy", Deployed)
     schema = Schema.load(config.prepared_folder / done.schema_file)
     raw: dict[str, str | None] = {}
     truth = ""
@@ -90,32 +68,22 @@ def invoke(
     return Invoked(sample=raw, body=line, answer=answer.decode("utf-8", "backslashreplace").strip(), truth=truth)
 
 
-def transform(config: Config, progress: Progress | None = None) -> Transformed:
-    """Score all test rows by a Batch Transform, and judge the answers."""
-    context = Context(config, progress)
-    prepared = context.need("prepare", Prepared)
-    trained = context.need("train", Trained)
-
-    def work(record: Record) -> Transformed:
+def transform(context: Context) -> Transformed:
+    """Score all test rows by a Batch Transform, and evaluate the predictions."""
+    config, backend = context.config, context.backend
+    prepared = context.require("prepare", Prepared)
+    trained = context.require("train", Trained)
+    if earlier := context.reuse("transform", Transformed, is_transformed):
+        return earlier
+    with context.recording("transform") as record:
         check_data(context)
-        backend = context.backend
-        served = hosting(context, trained)
-
-        def run(name: str) -> JobOutcome:
-            job = TransformJob(name, served, FEATURES_PREFIX, _output_prefix(name), config.transform.environment)
-            return backend.transform(job, context.progress)
-
+        run = partial(_run, context, hosting(context, trained))
         name, outcome = run_job(context, record, "transform", run, _output_prefix)
-        prefix = _output_prefix(name)
-        keys = backend.find_objects(prefix)
         folder = config.folder / "reports" / name
-        answers = []
-        for key in keys:
-            answers.append(folder / "answers" / key.removeprefix(prefix))
-            backend.download(key, answers[-1], context.progress)
+        answers = _download(context, _output_prefix(name), folder / "answers")
         labelled = [config.prepared_folder / part for part in prepared.test]
         schema = Schema.load(config.prepared_folder / prepared.schema_file)
-        facts = {
+        entries = {
             "Project": config.pipeline.project,
             "Experiment": config.pipeline.experiment,
             "Training job": trained.job,
@@ -125,24 +93,38 @@ def transform(config: Config, progress: Progress | None = None) -> Transformed:
             **_costs(context, outcome.seconds),
         }
         objective = _objective(context, trained, prepared)
-        metrics, report, joined = score_transform(labelled, answers, objective, schema.classes, facts, folder)
+        metrics, report, joined = score_transform(labelled, answers, objective, schema.classes, entries, folder)
         shutil.rmtree(folder / "answers")  # they are in the joined file
-        uri = f"{backend.bucket_uri}/{prefix}"
-        return Transformed(
-            job=name,
-            output_uri=uri,
-            n_rows=prepared.n_test,
-            metrics=metrics,
-            report=str(report),
-            joined=str(joined),
-            seconds=outcome.seconds,
+        return record.finish(
+            Transformed(
+                job=name,
+                output_uri=f"{backend.bucket_uri}/{_output_prefix(name)}",
+                n_rows=prepared.n_test,
+                metrics=metrics,
+                report=str(report),
+                joined=str(joined),
+                seconds=outcome.seconds,
+            )
         )
 
-    return context.do("transform", Transformed, partial(is_transformed, context), work)
+
+def _run(context: Context, served: Hosting, name: str) -> JobOutcome:
+    environment = context.config.transform.environment
+    job = TransformJob(name, served, FEATURES_PREFIX, _output_prefix(name), environment)
+    return context.backend.transform(job, context.progress)
+
+
+def _download(context: Context, prefix: str, folder: Path) -> list[Path]:
+    """Fetch all objects below a prefix; return the files in the order of the keys."""
+    files = []
+    for key in context.backend.find_objects(prefix):
+        files.append(folder / key.removeprefix(prefix))
+        context.backend.download(key, files[-1], context.progress)
+    return files
 
 
 def is_transformed(context: Context, done: Transformed) -> bool:
-    """Tell whether what a transform has brought still lies on this machine."""
+    """Return whether the files of a transform are still on this machine."""
     return Path(done.report).is_file() and Path(done.joined).is_file()
 
 
@@ -151,7 +133,7 @@ def _output_prefix(job: str) -> str:
 
 
 def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:
-    """Say by which objective answers are to be judged: the model's own, the job's, or what the target suggests."""
+    """Return the objective to evaluate predictions by: that of the model, of the job, or what the target suggests."""
     if trained.model_uri:
         model = fasttrees.load(context.config.folder / "reports" / trained.job / MODEL_NAME)
         return with_parameters(model.objective or "", model.parameters)
@@ -163,7 +145,7 @@ def _objective(context: Context, trained: Trained, prepared: Prepared) -> str:
 
 
 def _costs(context: Context, seconds: float) -> dict[str, str]:
-    """Say what the transform has cost; nothing where nothing is paid for."""
+    """Return what the transform has cost; nothing for a backend that costs nothing."""
     for line in estimate(context.config, load_prices(context.config), context.backend.region):
         if line.step == "transform":
             cost = line.cost_of(seconds)

@@ -1,4 +1,4 @@
-"""What training, endpoint and Batch Transform share: names of jobs, and the model that is hosted."""
+"""What training, endpoint and Batch Transform share: names of jobs, and the model to host."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hosting(context: Context, trained: Trained) -> Hosting:
 def run_job(
     context: Context, record: Record, kind: str, run: Callable[[str], JobOutcome], output: Callable[[str], str]
 ) -> tuple[str, JobOutcome]:
-    """Run a job, or take the one of its name; another one, where that is over and what it wrote is gone since.
+    """Run a job, or take the one of its name; another one if that has ended and its output is gone.
 
     SageMaker keeps the record of a job when cleanup has deleted its output, and with it the name.
 

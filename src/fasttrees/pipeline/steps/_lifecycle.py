@@ -1,14 +1,12 @@
-"""All steps at once, what is done, and the way back."""
+"""All steps in order; their costs, their status, and cleanup."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.costs import CostLine, estimate, load_prices
 from fasttrees.pipeline.preparation import is_prepared, remove_prepared
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import (
     CleanedUp,
     Deployed,
@@ -36,25 +34,22 @@ RESULTS: dict[str, type[Result]] = {
 }
 
 
-def run(config: Config, progress: Progress | None = None) -> Transformed:
-    """Do all steps from the raw table to the report, with one sample asked of the endpoint on the way."""
-    prepare(config, progress)
-    upload(config, progress)
-    train(config, progress)
-    deploy(config, progress)
-    invoke(config, progress)
-    return transform(config, progress)
+def run(context: Context) -> Transformed:
+    """Do all steps from the raw table to the report, and ask the endpoint about one sample."""
+    with context.locked():
+        for step in (prepare, upload, train, deploy, invoke):
+            step(context)
+        return transform(context)
 
 
-def find_costs(config: Config, steps: Sequence[str] = ("train", "deploy", "transform")) -> list[CostLine]:
-    """Say what steps cost that will be done: not done yet, or what they made is gone; nothing for "local"."""
-    context = Context(config)
-    lines = estimate(config, load_prices(config), context.backend.region)
+def find_costs(context: Context, steps: Sequence[str]) -> list[CostLine]:
+    """Return the costs of steps that will be done: not done yet, or what they made is gone; none for "local"."""
+    lines = estimate(context.config, load_prices(context.config), context.backend.region)
     return [line for line in lines if line.step in steps and not _is_there(context, line.step)]
 
 
 def _is_there(context: Context, step: str) -> bool:
-    """Tell whether a step that costs would find nothing to do."""
+    """Return whether a step that costs would find nothing to do."""
     key = context.key(step)
     if step == "train":
         return (trained := context.find(step, Trained, key)) is not None and is_trained(context, trained)
@@ -63,9 +58,8 @@ def _is_there(context: Context, step: str) -> bool:
     return (scored := context.find(step, Transformed, key)) is not None and is_transformed(context, scored)
 
 
-def status(config: Config) -> list[dict[str, str]]:
-    """Say of each step what is recorded: its name, status, when, and what stands out of its result or error."""
-    context = Context(config)
+def status(context: Context) -> list[dict[str, str]]:
+    """Return what is recorded of each step: name, status, when, and a summary of its result or error."""
     rows = []
     for step, kind in RESULTS.items():
         record = context.state(step).find(step)
@@ -81,48 +75,27 @@ def status(config: Config) -> list[dict[str, str]]:
     return rows
 
 
-def find_resources(config: Config, everything: bool = False) -> tuple[list[Resource], list[Resource]]:
-    """List what :func:`cleanup` would delete, and what it would leave.
-
-    Parameters
-    ----------
-    config : Config
-    everything : bool, default False
-        The bucket with its objects and what prepare has made, too.
-    """
-    found, kept = Context(config).backend.find_resources(everything)
-    if everything and is_prepared(config.prepared_folder):
-        found.append(Resource(kind=PREPARED, name=str(config.prepared_folder)))
+def find_resources(context: Context, everything: bool) -> tuple[list[Resource], list[Resource]]:
+    """Return what :func:`cleanup` would delete, and what it would leave."""
+    found, kept = context.backend.find_resources(everything)
+    folder = context.config.prepared_folder
+    if everything and is_prepared(folder):
+        found.append(Resource(kind=PREPARED, name=str(folder)))
     return found, kept
 
 
 def cleanup(
-    config: Config,
-    progress: Progress | None = None,
-    *,
-    everything: bool = False,
-    confirm: Callable[[list[Resource], list[Resource]], bool] = lambda found, kept: True,
+    context: Context, *, everything: bool, confirm: Callable[[list[Resource], list[Resource]], bool]
 ) -> CleanedUp:
-    """Delete what the pipeline has created; reports stay.
-
-    Parameters
-    ----------
-    config : Config
-    progress : Progress or None
-    everything : bool, default False
-        The bucket with its objects and what prepare has made, too.
-    confirm : callable
-        Asked once, with what would be deleted and what is left; False: nothing is.
-    """
-    context = Context(config, progress)
-    found, kept = find_resources(config, everything)
+    """Delete what the pipeline has created; see :func:`fasttrees.pipeline.cleanup`."""
+    found, kept = find_resources(context, everything)
     if not confirm(found, kept):
         return CleanedUp(deleted=[], kept=found + kept)
-    with context.alone():
+    with context.locked():
         for resource in found:
             context.progress.say(f"deleting {resource.kind} {resource.name}")
             if resource.kind == PREPARED:
-                remove_prepared(config.prepared_folder)
+                remove_prepared(context.config.prepared_folder)
             else:
                 context.backend.delete(resource, context.progress)
         context.forget(everything)

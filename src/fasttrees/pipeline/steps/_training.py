@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,7 @@ from fasttrees.pipeline.backend import JobOutcome, TrainingJob, Upload
 from fasttrees.pipeline.config import Config
 from fasttrees.pipeline.context import Context
 from fasttrees.pipeline.errors import ConfigError, JobFailedError
-from fasttrees.pipeline.progress import Progress
 from fasttrees.pipeline.results import Prepared, Trained, Uploaded
-from fasttrees.pipeline.state import Record
 from fasttrees.pipeline.steps._data import check_data
 from fasttrees.pipeline.steps._jobs import MODEL_NAME, OUTPUT_PREFIX, artifact_key, run_job
 
@@ -23,27 +22,17 @@ __all__ = ["is_trained", "train"]
 REPORT_NAME = "report.html"
 
 
-def train(config: Config, progress: Progress | None = None) -> Trained:
+def train(context: Context) -> Trained:
     """Train a model, fetch its report, and put ``model.txt`` where servers fetch it."""
-    context = Context(config, progress)
-    prepared = context.need("prepare", Prepared)
-    context.need("upload", Uploaded)
-
-    def work(record: Record) -> Trained:
+    config, backend = context.config, context.backend
+    prepared = context.require("prepare", Prepared)
+    context.require("upload", Uploaded)
+    if earlier := context.reuse("train", Trained, is_trained):
+        return earlier
+    with context.recording("train") as record:
         check_data(context)
-        backend = context.backend
-        channels = {"train": "data/train/"}
-        if prepared.n_validation:
-            channels["validation"] = "data/validation/"
-        if not config.train.serving_image_is_own:
-            channels["schema"] = prepared.schema_file
-        hyperparameters = _hyperparameters(config, prepared)
-
-        def run(name: str) -> JobOutcome:
-            job = TrainingJob(name, config.train.image, hyperparameters, channels, OUTPUT_PREFIX)
-            return backend.train(job, context.progress)
-
-        name, outcome = run_job(context, record, "training", run, artifact_key)
+        job = _job(config, prepared)
+        name, outcome = run_job(context, record, "training", partial(_run, context, job), artifact_key)
         files = _unpack(context, name)
         model = files.get(MODEL_NAME)
         if model is not None:
@@ -54,20 +43,34 @@ def train(config: Config, progress: Progress | None = None) -> Trained:
                 f"training job {name}: expected {MODEL_NAME} in its artefact, "
                 f"got {', '.join(sorted(files)) or 'no files'}; is train.serving_image_is_own = true meant?"
             )
-        return Trained(
-            job=name,
-            artifact_uri=f"{backend.bucket_uri}/{artifact_key(name)}",
-            model_uri=f"{backend.bucket_uri}/{config.model_key}" if model is not None else "",
-            metrics=dict(outcome.metrics),
-            report=str(files.get(REPORT_NAME, "")),
-            seconds=outcome.seconds,
+        return record.finish(
+            Trained(
+                job=name,
+                artifact_uri=f"{backend.bucket_uri}/{artifact_key(name)}",
+                model_uri=f"{backend.bucket_uri}/{config.model_key}" if model is not None else "",
+                metrics=dict(outcome.metrics),
+                report=str(files.get(REPORT_NAME, "")),
+                seconds=outcome.seconds,
+            )
         )
 
-    return context.do("train", Trained, partial(is_trained, context), work)
+
+def _job(config: Config, prepared: Prepared) -> TrainingJob:
+    """Return the job, which has no name yet."""
+    channels = {"train": "data/train/"}
+    if prepared.n_validation:
+        channels["validation"] = "data/validation/"
+    if not config.train.serving_image_is_own:
+        channels["schema"] = prepared.schema_file
+    return TrainingJob("", config.train.image, _hyperparameters(config, prepared), channels, OUTPUT_PREFIX)
+
+
+def _run(context: Context, job: TrainingJob, name: str) -> JobOutcome:
+    return context.backend.train(replace(job, name=name), context.progress)
 
 
 def is_trained(context: Context, done: Trained) -> bool:
-    """Tell whether what a training job has written still exists."""
+    """Return whether what a training job has written still exists."""
     needed = {artifact_key(done.job)} | ({context.config.model_key} if done.model_uri else set())
     found = {key for prefix in needed for key in context.backend.find_objects(prefix)}
     return needed <= found and (not done.report or Path(done.report).is_file())
@@ -101,7 +104,7 @@ def _unpack(context: Context, job: str) -> dict[str, Path]:
 
 
 def _check_model(path: Path, prepared: Prepared) -> None:
-    """Refuse a model that could not score the prepared rows, before servers meet it."""
+    """Refuse a model that cannot score the prepared rows, before servers load it."""
     try:
         n_features = fasttrees.load(path).num_feature()
     except FastTreesError as error:

@@ -9,9 +9,9 @@ import pytest
 from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
-from fasttrees.pipeline.aws.storage import AwsStorage
+from fasttrees.pipeline.aws import AwsBackend
 from fasttrees.pipeline.backend import Upload
-from tests.support.aws.buckets import LARGE, make_storage
+from tests.support.aws.buckets import LARGE, make_backend
 from tests.support.aws.fixtures import aws, faults, moto_url, recorder, s3
 from tests.support.aws.recorder import Recorder
 from tests.support.aws.scripted import ScriptedAws, configuration
@@ -41,8 +41,8 @@ def lines() -> Lines:
 
 
 @pytest.fixture
-def storage(recorder: Recorder) -> AwsStorage:
-    return make_storage()
+def storage(recorder: Recorder) -> AwsBackend:
+    return make_backend()
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def files(tmp_path: Path) -> list[Upload]:
 
 
 @pytest.fixture
-def ready(storage: AwsStorage, recorder: Recorder) -> AwsStorage:
+def ready(storage: AwsBackend, recorder: Recorder) -> AwsBackend:
     storage.create_bucket(Lines())
     recorder.reset()
     return storage

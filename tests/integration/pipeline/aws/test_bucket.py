@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fasttrees.pipeline import PipelineError
+from fasttrees.pipeline.aws import AwsBackend
 from fasttrees.pipeline.aws.account import Account
-from fasttrees.pipeline.aws.storage import AwsStorage
-from tests.support.aws.buckets import make_config, make_storage
+from tests.support.aws.buckets import make_backend, make_config
 from tests.support.aws.fixtures import BLOCKED, BUCKET, KEY, REGION, make_own
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.lines import Lines
@@ -47,23 +47,23 @@ def check_bucket(s3: Any, key: str = "") -> None:
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["SSE-S3", "KMS"])
 def test_created_with_all_it_must_have(s3: Any, lines: Lines, recorder: Recorder, key: str) -> None:
-    storage = make_storage(kms_key=key, tags={"team": "data"})
+    storage = make_backend(kms_key=key, tags={"team": "data"})
     storage.create_bucket(lines)
     check_bucket(s3, key)
-    assert storage.is_own_bucket()
+    assert storage.bucket.is_own()
     recorder.reset()
     storage.create_bucket(lines)
     assert written(recorder) == []
 
 
 def test_first_region_takes_no_constraint(s3: Any, lines: Lines) -> None:
-    make_storage(region="us-east-1").create_bucket(lines)
+    make_backend(region="us-east-1").create_bucket(lines)
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
 
 
 @pytest.mark.parametrize("operation", ["PutPublicAccessBlock", "PutBucketEncryption", "PutBucketPolicy"])
 def test_interrupted_creation_goes_on(s3: Any, lines: Lines, faults: Faults, operation: str) -> None:
-    storage = make_storage(tags={"team": "data"})
+    storage = make_backend(tags={"team": "data"})
     faults.fail(operation, 403, "AccessDenied")
     with pytest.raises(
         PipelineError, match=rf"docs/reference/aws/policies/upload.json.*{operation} was answered AccessDenied"
@@ -74,15 +74,15 @@ def test_interrupted_creation_goes_on(s3: Any, lines: Lines, faults: Faults, ope
     check_bucket(s3)
 
 
-def test_bucket_without_tags_is_not_left_behind(s3: Any, lines: Lines, faults: Faults, storage: AwsStorage) -> None:
+def test_bucket_without_tags_is_not_left_behind(s3: Any, lines: Lines, faults: Faults, storage: AwsBackend) -> None:
     faults.fail("PutBucketTagging", 403, "AccessDenied")
     with pytest.raises(PipelineError, match="s3:PutBucketTagging"):
-        make_storage().create_bucket(lines)
+        make_backend().create_bucket(lines)
     assert s3.list_buckets()["Buckets"] == []
 
 
-def test_lost_settings_are_put_back_and_others_kept(s3: Any, lines: Lines, storage: AwsStorage) -> None:
-    make_storage(tags={"team": "data"}).create_bucket(lines)
+def test_lost_settings_are_put_back_and_others_kept(s3: Any, lines: Lines, storage: AwsBackend) -> None:
+    make_backend(tags={"team": "data"}).create_bucket(lines)
     s3.delete_public_access_block(Bucket=BUCKET)
     s3.delete_bucket_ownership_controls(Bucket=BUCKET)
     s3.delete_bucket_encryption(Bucket=BUCKET)
@@ -90,7 +90,7 @@ def test_lost_settings_are_put_back_and_others_kept(s3: Any, lines: Lines, stora
     s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [other]}))
     tags = s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"]
     s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [*tags, {"Key": "cost", "Value": "7"}]})
-    make_storage(tags={"team": "science"}).create_bucket(lines)
+    make_backend(tags={"team": "science"}).create_bucket(lines)
     assert s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"] == BLOCKED
     controls = s3.get_bucket_ownership_controls(Bucket=BUCKET)["OwnershipControls"]
     assert controls["Rules"][0]["ObjectOwnership"] == "BucketOwnerEnforced"
@@ -106,7 +106,7 @@ def test_lost_settings_are_put_back_and_others_kept(s3: Any, lines: Lines, stora
     [(False, True, "default encryption"), (True, False, "a block of all public access"), (False, False, " and ")],
 )
 def test_unsafe_bucket_of_the_user_is_refused(
-    s3: Any, lines: Lines, recorder: Recorder, storage: AwsStorage, encrypted: bool, private: bool, lacks: str
+    s3: Any, lines: Lines, recorder: Recorder, storage: AwsBackend, encrypted: bool, private: bool, lacks: str
 ) -> None:
     make_own(s3, encrypted=encrypted, private=private)
     with pytest.raises(PipelineError, match=rf"{BUCKET}: .*not changed, and it lacks .*{lacks}"):
@@ -115,31 +115,31 @@ def test_unsafe_bucket_of_the_user_is_refused(
 
 
 def test_safe_bucket_of_the_user_is_used_and_not_changed(
-    s3: Any, lines: Lines, recorder: Recorder, storage: AwsStorage
+    s3: Any, lines: Lines, recorder: Recorder, storage: AwsBackend
 ) -> None:
     make_own(s3, encrypted=True, private=True)
     s3.put_object(Bucket=BUCKET, Key="theirs", Body=b"1")
     storage.create_bucket(lines)
-    assert not storage.is_own_bucket()
+    assert not storage.bucket.is_own()
     with pytest.raises(PipelineError, match="not deleted"):
-        storage.delete_bucket()
+        storage.bucket.delete()
     with pytest.raises(PipelineError, match="nothing in it is deleted"):
-        storage.delete_objects("", lines)
+        storage.bucket.delete_objects("", lines)
     assert written(recorder) == []
     assert s3.head_object(Bucket=BUCKET, Key="theirs")
 
 
-def test_bucket_of_another_experiment_is_not_own(lines: Lines, storage: AwsStorage) -> None:
+def test_bucket_of_another_experiment_is_not_own(lines: Lines, storage: AwsBackend) -> None:
     storage.create_bucket(lines)
     config = make_config()
     other = config.model_copy(update={"pipeline": config.pipeline.model_copy(update={"experiment": "two"})})
-    second = AwsStorage(Account(other.aws), other)
+    second = AwsBackend(other)
     second.create_bucket(lines)
-    assert not second.is_own_bucket()
-    assert storage.is_own_bucket()
+    assert not second.bucket.is_own()
+    assert storage.bucket.is_own()
 
 
-def test_bucket_of_another_account_is_left_alone(lines: Lines, recorder: Recorder, storage: AwsStorage) -> None:
+def test_bucket_of_another_account_is_left_alone(lines: Lines, recorder: Recorder, storage: AwsBackend) -> None:
     role = {"RoleArn": "arn:aws:iam::111111111111:role/other", "RoleSessionName": "other"}
     keys = boto3.Session().client("sts", region_name=REGION).assume_role(**role)["Credentials"]
     other = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION).client("s3")
@@ -165,21 +165,21 @@ def test_bucket_of_another_account_is_left_alone(lines: Lines, recorder: Recorde
 def test_refusals(lines: Lines, faults: Faults, operation: str, status: int, code: str, expected: str) -> None:
     faults.fail(operation, status, code)
     with pytest.raises(PipelineError, match=expected) as caught:
-        make_storage().create_bucket(lines)
+        make_backend().create_bucket(lines)
     assert "\n" not in str(caught.value)
 
 
 def test_throttled_calls_are_made_again(s3: Any, lines: Lines, faults: Faults) -> None:
     for operation in ("CreateBucket", "PutBucketTagging", "GetBucketPolicy"):
         faults.fail(operation, 503, "SlowDown", times=3)
-    make_storage(tags={"team": "data"}).create_bucket(lines)
+    make_backend(tags={"team": "data"}).create_bucket(lines)
     check_bucket(s3)
 
 
 def test_bucket_in_another_region(s3: Any, lines: Lines) -> None:
-    make_storage(region="eu-west-1").create_bucket(lines)
+    make_backend(region="eu-west-1").create_bucket(lines)
     with pytest.raises(PipelineError, match="is in eu-west-1, expected sa-east-1"):
-        make_storage().create_bucket(lines)
+        make_backend().create_bucket(lines)
 
 
 def test_account_is_described_and_needs_region_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,4 +199,4 @@ def test_account_is_described_and_needs_region_and_credentials(monkeypatch: pyte
 def test_unreachable(lines: Lines, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(PipelineError, match="is there a network"):
-        make_storage().create_bucket(lines)
+        make_backend().create_bucket(lines)

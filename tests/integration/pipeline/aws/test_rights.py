@@ -17,12 +17,12 @@ import pytest
 
 import fasttrees._aws
 import fasttrees.pipeline.aws
+from fasttrees._runtime.progress import Silent
 from fasttrees.pipeline import Config
 from fasttrees.pipeline.aws import AwsBackend
 from fasttrees.pipeline.aws.poller import Poller
 from fasttrees.pipeline.backend import Hosting, TrainingJob, TransformJob, Upload
 from fasttrees.pipeline.errors import PipelineError
-from fasttrees.pipeline.progress import Silent
 from tests.support.aws import policies
 from tests.support.aws.calls import Source
 from tests.support.aws.methods import METHODS

@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import boto3
 import lightgbm
 import numpy as np
 import pytest
@@ -117,6 +118,21 @@ def test_from_table_to_nothing(config: Config, s3: Any, lines: Lines, recorder: 
     pipeline.cleanup(config, everything=True)
     assert not s3.list_buckets()["Buckets"]
     assert {row["status"] for row in pipeline.status(config)} == {"missing"}
+
+
+def test_a_run_has_one_backend_and_one_session(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[type] = []
+    for kind in (service.AwsBackend, boto3.Session):
+        original = kind.__init__
+
+        def init(self: object, *arguments: Any, original: Any = original, **options: Any) -> None:
+            made.append(type(self))
+            original(self, *arguments, **options)
+
+        monkeypatch.setattr(kind, "__init__", init)
+    pipeline.run(config)
+    assert made.count(service.AwsBackend) == 1
+    assert made.count(boto3.Session) == 1
 
 
 def test_there_and_back_and_there_again(config: Config, lines: Lines) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fasttrees.pipeline import PipelineError
-from fasttrees.pipeline.aws.storage import AwsStorage
+from fasttrees.pipeline.aws import AwsBackend
 from fasttrees.pipeline.backend import Upload
-from tests.support.aws.buckets import make_storage
+from tests.support.aws.buckets import make_backend
 from tests.support.aws.fixtures import BUCKET, REGION, SECRET, TOKEN
 from tests.support.aws.recorder import Faults, Recorder
 from tests.support.lines import Lines
@@ -25,7 +25,7 @@ def test_credentials_are_nowhere(
     faults: Faults,
 ) -> None:
     caplog.set_level(logging.INFO)
-    storage = make_storage()
+    storage = make_backend()
     storage.create_bucket(lines)
     storage.upload(files, lines)
     storage.download(files[0].key, tmp_path / "target", lines)
@@ -44,13 +44,13 @@ def test_credentials_are_nowhere(
     assert REGION in said
 
 
-def use_all(storage: AwsStorage, files: list[Upload], lines: Lines, folder: Path) -> None:
+def use_all(storage: AwsBackend, files: list[Upload], lines: Lines, folder: Path) -> None:
     storage.create_bucket(lines)
     storage.upload(files, lines)
     storage.find_objects("")
     storage.download(files[0].key, folder / "target", lines)
-    storage.delete_objects("", lines)
-    storage.delete_bucket()
+    storage.bucket.delete_objects("", lines)
+    storage.bucket.delete()
 
 
 OPERATIONS = {
@@ -80,7 +80,7 @@ OPERATIONS = {
 
 
 def test_all_operations_are_known(
-    storage: AwsStorage, files: list[Upload], lines: Lines, tmp_path: Path, recorder: Recorder
+    storage: AwsBackend, files: list[Upload], lines: Lines, tmp_path: Path, recorder: Recorder
 ) -> None:
     use_all(storage, files, lines, tmp_path)
     assert {operation for service, operation in recorder.operations if service == "s3"} == set(OPERATIONS)
@@ -92,7 +92,7 @@ def test_a_denied_call_names_its_right(
 ) -> None:
     faults.fail(operation, 403, "AccessDenied")
     with pytest.raises(PipelineError) as caught:
-        use_all(make_storage(), files, lines, tmp_path)
+        use_all(make_backend(), files, lines, tmp_path)
     line = str(caught.value)
     assert line.startswith(f"s3://{BUCKET}")
     assert OPERATIONS[operation] in line
@@ -102,4 +102,4 @@ def test_a_denied_call_names_its_right(
 
 def test_name_that_no_bucket_has(lines: Lines) -> None:
     with pytest.raises(PipelineError, match=r"a value does not fit: .*Invalid bucket name .*see the configuration"):
-        make_storage(bucket="Not a bucket").create_bucket(lines)
+        make_backend(bucket="Not a bucket").create_bucket(lines)

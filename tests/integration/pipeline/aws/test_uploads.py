@@ -9,9 +9,9 @@ import pytest
 from s3transfer.futures import TransferCoordinator
 
 from fasttrees.pipeline import PipelineError
-from fasttrees.pipeline.aws.storage import AwsStorage
+from fasttrees.pipeline.aws import AwsBackend
 from fasttrees.pipeline.backend import Upload
-from tests.support.aws.buckets import LARGE, make_storage, unfinished
+from tests.support.aws.buckets import LARGE, make_backend, unfinished
 from tests.support.aws.cut import cutting
 from tests.support.aws.fixtures import BUCKET, KEY, make_own
 from tests.support.aws.recorder import Faults, Recorder
@@ -24,7 +24,7 @@ def stored(s3: Any) -> set[str]:
     return {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
 
-def test_sent_once(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder) -> None:
+def test_sent_once(ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder) -> None:
     assert ready.upload(files, lines) == 3
     assert {"PutObject", "CreateMultipartUpload", "UploadPart"} <= {operation for _, operation in recorder.operations}
     for file in files:
@@ -44,7 +44,7 @@ def test_sent_once(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines
     assert s3.get_object(Bucket=BUCKET, Key=files[0].key)["Body"].read() == files[0].path.read_bytes()
 
 
-def test_parts_are_checked_by_s3(ready: AwsStorage, files: list[Upload], lines: Lines, recorder: Recorder) -> None:
+def test_parts_are_checked_by_s3(ready: AwsBackend, files: list[Upload], lines: Lines, recorder: Recorder) -> None:
     ready.upload(files, lines)
     checked = [call for call in recorder.calls if call.operation in ("PutObject", "UploadPart")]
     assert len(checked) == 2 + 3
@@ -52,7 +52,7 @@ def test_parts_are_checked_by_s3(ready: AwsStorage, files: list[Upload], lines: 
 
 
 def test_kms_key_of_the_configuration(s3: Any, files: list[Upload], lines: Lines) -> None:
-    storage = make_storage(kms_key=KEY)
+    storage = make_backend(kms_key=KEY)
     storage.create_bucket(lines)
     storage.upload(files, lines)
     for file in files:
@@ -60,13 +60,13 @@ def test_kms_key_of_the_configuration(s3: Any, files: list[Upload], lines: Lines
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY)
     assert storage.upload(files, lines) == 0
     another = KEY.replace("1234abcd", "abcd1234")
-    storage = make_storage(kms_key=another)
+    storage = make_backend(kms_key=another)
     assert storage.upload(files[:1], lines) == 1
     assert s3.head_object(Bucket=BUCKET, Key=files[0].key)["SSEKMSKeyId"] == another
 
 
 def test_key_of_the_users_bucket_is_kept(
-    storage: AwsStorage, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder
+    storage: AwsBackend, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder
 ) -> None:
     make_own(s3, encrypted=True, private=True)
     storage.create_bucket(lines)
@@ -77,7 +77,7 @@ def test_key_of_the_users_bucket_is_kept(
 
 
 def test_nothing_is_put_where_nothing_encrypts(
-    storage: AwsStorage, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder
+    storage: AwsBackend, s3: Any, files: list[Upload], lines: Lines, recorder: Recorder
 ) -> None:
     make_own(s3, encrypted=False, private=True)
     with pytest.raises(PipelineError, match="no default encryption, so nothing is written"):
@@ -86,7 +86,7 @@ def test_nothing_is_put_where_nothing_encrypts(
     assert not recorder.count("PutObject")
 
 
-def test_unencrypted_object_is_sent_again(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines) -> None:
+def test_unencrypted_object_is_sent_again(ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines) -> None:
     ready.upload(files, lines)
     s3.put_object(
         Bucket=BUCKET,
@@ -100,17 +100,17 @@ def test_unencrypted_object_is_sent_again(ready: AwsStorage, s3: Any, files: lis
 
 @pytest.mark.usefixtures("faults")  # no pauses
 def test_connection_cut_in_the_middle(
-    aws: str, ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
+    aws: str, ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with cutting(aws) as cutter:
         monkeypatch.setenv("AWS_ENDPOINT_URL", cutter.url)
         cutter.left = 12 * MB
         with pytest.raises(PipelineError, match=r"large\.csv: .*(connection|Connection|network)"):
-            make_storage().upload(files, lines)
+            make_backend().upload(files, lines)
         assert stored(s3) == {"data/train/a.csv"}
         assert unfinished(s3) == ["data/train/large.csv"]  # nobody could be told to abort it
         cutter.left = -1
-        assert make_storage().upload(files, lines) == 2
+        assert make_backend().upload(files, lines) == 2
     assert "1 unfinished" in " ".join(lines.lines)
     assert stored(s3) == {file.key for file in files}
     assert unfinished(s3) == []
@@ -118,19 +118,19 @@ def test_connection_cut_in_the_middle(
 
 @pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
 def test_failed_upload_leaves_nothing_behind(
-    ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, faults: Faults, operation: str
+    ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines, faults: Faults, operation: str
 ) -> None:
     faults.fail(operation, 403, "AccessDenied")
     with pytest.raises(PipelineError, match=rf"large\.csv: .*s3:PutObject.*upload\.json.*{operation} "):
-        make_storage().upload(files, lines)
+        make_backend().upload(files, lines)
     assert stored(s3) == {"data/train/a.csv"}
     assert unfinished(s3) == []
     faults.rules.clear()
-    assert make_storage().upload(files, lines) == 2
+    assert make_backend().upload(files, lines) == 2
 
 
 def test_ctrl_c_aborts(
-    ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
+    ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait = TransferCoordinator.result
     pressed: list[int] = []
@@ -151,17 +151,17 @@ def test_ctrl_c_aborts(
     assert ready.upload(files, lines) == 3
 
 
-def test_unfinished_uploads_of_others_are_left(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines) -> None:
+def test_unfinished_uploads_of_others_are_left(ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines) -> None:
     for key in ("data/train/large.csv", "data/train/other.csv", "elsewhere"):
         s3.create_multipart_upload(Bucket=BUCKET, Key=key)
     ready.upload(files, lines)
     assert sorted(unfinished(s3)) == ["data/train/other.csv", "elsewhere"]
 
 
-def test_throttled_upload(ready: AwsStorage, s3: Any, files: list[Upload], lines: Lines, faults: Faults) -> None:
+def test_throttled_upload(ready: AwsBackend, s3: Any, files: list[Upload], lines: Lines, faults: Faults) -> None:
     for operation in ("PutObject", "UploadPart", "HeadObject"):
         faults.fail(operation, 503, "SlowDown", times=4)
-    storage = make_storage()
+    storage = make_backend()
     assert storage.upload(files, lines) == 3
     faults.fail("PutObject", 503, "SlowDown")
     files[0].path.write_bytes(b"other")
@@ -173,7 +173,7 @@ def test_throttled_upload(ready: AwsStorage, s3: Any, files: list[Upload], lines
 
 
 def test_missing_file_and_changed_file(
-    ready: AwsStorage, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
+    ready: AwsBackend, files: list[Upload], lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PipelineError, match=r"no\.csv: No such file"):
         ready.upload([Upload(files[0].path.with_name("no.csv"), "data/no.csv")], lines)
