@@ -13,7 +13,7 @@ class Lines:
     def say(self, line: str) -> None:
         self.lines.append(line)
 
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+    def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
         assert done >= 0
         assert total is None or done <= total
         self.advances.append((what, done, total, unit))

@@ -1,19 +1,23 @@
-"""How long-running work reports what it does."""
+"""The one protocol by which long-running work reports what it does."""
 
 from __future__ import annotations
 
-from typing import Protocol
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # typing takes longer to import than this package
 
-__all__ = ["Progress", "Silent"]
+__all__ = ["SILENT", "Progress", "Silent"]
 
 
 class Progress(Protocol):
     """Receives reports; the command line shows them, other callers may do as they like."""
 
     def say(self, line: str) -> None:
-        """Receive a line: of a log, or about something that begins or has ended."""
+        """Receive a line: of a log, a note, or about something that begins or has ended."""
 
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+    def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
         """Receive how far some work is.
 
         Parameters
@@ -25,7 +29,9 @@ class Progress(Protocol):
         total : int or None
             None: unknown.
         unit : str
-            ``"B"`` for bytes, else a plural noun such as ``"rows"``.
+            ``"B"`` for bytes, else a plural noun such as ``"objects"``.
+        n_rows : int or None
+            Rows so far, if the work is about rows.
         """
 
 
@@ -35,5 +41,8 @@ class Silent:
     def say(self, line: str) -> None:
         """Do nothing."""
 
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+    def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
         """Do nothing."""
+
+
+SILENT = Silent()

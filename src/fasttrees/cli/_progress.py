@@ -1,35 +1,67 @@
-"""The progress line of ``fasttrees predict``."""
+"""The progress that commands show on standard error."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["show_progress"]
+if TYPE_CHECKING:
+    from fasttrees._runtime.progress import Progress
+
+__all__ = ["TerminalProgress"]
 
 
-@contextmanager
-def show_progress(total: int | None, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show how far the input is read, on standard error if that is a terminal.
+class TerminalProgress:
+    """Prints lines to standard error, and shows how far the work is if that is a terminal.
 
-    Yields
-    ------
-    callable
-        To be told the number of bytes of the input and of rows so far.
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+    prefix : str
+        Begins each line.
     """
-    if quiet or not sys.stderr.isatty():
-        yield lambda n_bytes, n_rows: None
-        return
-    from tqdm import tqdm
 
-    started = time.monotonic()
-    with tqdm(total=total, unit="B", unit_scale=True) as bar:
+    def __init__(self, quiet: bool, prefix: str = "") -> None:
+        self._quiet = quiet
+        self._prefix = prefix
+        self._live = not quiet and sys.stderr.isatty()
+        self._bar: Any = None
+        self._what = ""
+        self._began = 0.0
 
-        def report(n_bytes: int, n_rows: int) -> None:
-            rate = n_rows / max(time.monotonic() - started, 1e-9)
-            bar.set_postfix_str(f"{rate:,.0f} rows/s", refresh=False)
-            bar.update(n_bytes - bar.n)
+    def __enter__(self) -> Progress:
+        return self
 
-        yield report
+    def __exit__(self, *exception: object) -> None:
+        self._end()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.clear()
+        print(f"{self._prefix}{line}", file=sys.stderr, flush=True)
+
+    def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
+        """Move the bar; with the rate of rows if there are any."""
+        if not self._live:
+            return
+        if what != self._what:
+            self._end()
+            from tqdm import tqdm  # here, because only a terminal shows it
+
+            self._bar = tqdm(desc=what, total=total, unit=unit if unit == "B" else f" {unit}", unit_scale=True)
+            self._what, self._began = what, time.monotonic()
+        self._bar.total = total
+        if n_rows is not None:
+            rate = n_rows / max(time.monotonic() - self._began, 1e-9)
+            self._bar.set_postfix_str(f"{rate:,.0f} rows/s", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar, self._what = None, ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fasttrees.cli._progress import TerminalProgress
 
 if TYPE_CHECKING:
     from fasttrees.comparison.servers import ServerKind
@@ -82,11 +83,12 @@ def run(args: argparse.Namespace) -> None:
     )
     args.output.mkdir(parents=True, exist_ok=True)
     kinds = _kinds(args)
-    results = compare(args.model, args.rows, kinds, settings, prices, _show)
+    progress = TerminalProgress(quiet=False, prefix="fasttrees: ")
+    results = compare(args.model, args.rows, kinds, settings, prices, progress)
     results.write(args.output / "results.json")
     write_page(results, args.output / "report.html")
     print(results.model_dump_json() if args.json else as_text(results), flush=True)
-    _show(f"wrote {args.output / 'results.json'} and {args.output / 'report.html'}")
+    progress.say(f"wrote {args.output / 'results.json'} and {args.output / 'report.html'}")
 
 
 def _kinds(args: argparse.Namespace) -> dict[str, ServerKind]:
@@ -100,10 +102,6 @@ def _kinds(args: argparse.Namespace) -> dict[str, ServerKind]:
         OURS: OwnServer(args.model),
         BASELINE: FolderServer(args.baseline, args.model, args.output / "environment"),
     }
-
-
-def _show(line: str) -> None:
-    print(f"fasttrees: {line}", file=sys.stderr, flush=True)
 
 
 def _number(text: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from fasttrees.cli._progress import show_progress
+from fasttrees.cli._progress import TerminalProgress
 
 __all__ = ["add_command"]
 
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
     """Gather the answers."""
     from fasttrees.sharding import gather  # the other commands need none of it
 
-    with show_progress(None, args.quiet) as report:
-        result = gather(args.destination, args.outputs, args.output, args.join_input, report, _fail)
+    with TerminalProgress(args.quiet) as progress:
+        result = gather(args.destination, args.outputs, args.output, args.join_input, progress, _fail)
     if not args.quiet:
         print(f"{result.n_parts:,} parts, {result.n_rows:,} rows", file=sys.stderr)
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fasttrees.cli._asking import ask
+from fasttrees.cli._progress import TerminalProgress
 from fasttrees.errors import InputError
 
 if TYPE_CHECKING:
-    from fasttrees.pipeline import Config, Progress, Resource
+    from fasttrees.pipeline import Config, Resource
     from fasttrees.pipeline.results import Result
 
 __all__ = ["add_command"]
@@ -92,7 +93,7 @@ def _step(args: argparse.Namespace) -> None:
         options = {"row": args.row, "prepared": args.prepared}
         if args.sample is not None:
             options["sample"] = _read_sample(args.sample)
-    with _Display(args.quiet) as progress:
+    with TerminalProgress(args.quiet) as progress:
         result = getattr(pipeline, args.step)(config, progress, **options)
     _show(result, args)
 
@@ -108,7 +109,7 @@ def _cleanup(args: argparse.Namespace) -> None:
             return False
         return not found or args.yes or ask("delete these?")
 
-    with _Display(args.quiet) as progress:
+    with TerminalProgress(args.quiet) as progress:
         result = pipeline.cleanup(config, progress, everything=args.all, confirm=confirm)
     if args.json or not args.dry_run:  # the list is shown already
         _show(result, args)
@@ -170,43 +171,3 @@ def _pipeline() -> Any:
     except ModuleNotFoundError as error:
         raise InputError(f"{error}: install fasttrees-lightgbm[pipeline]") from error
     return fasttrees.pipeline
-
-
-class _Display:
-    """Shows a step's log on standard error, and how far it is if that is a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = not quiet and sys.stderr.isatty()
-        self._bar: Any = None
-        self._what = ""
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._end()
-
-    def say(self, line: str) -> None:
-        if self._quiet:
-            return
-        if self._bar is not None:
-            self._bar.clear()
-        print(line, file=sys.stderr, flush=True)
-
-    def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
-        if not self._live:
-            return
-        if what != self._what:
-            self._end()
-            from tqdm import tqdm
-
-            self._bar = tqdm(desc=what, total=total, unit=unit if unit == "B" else f" {unit}", unit_scale=True)
-            self._what = what
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._what = None, ""

@@ -18,7 +18,7 @@ from fasttrees._textio.columns import find_columns, parse_rows
 from fasttrees._textio.csv import RowParser
 from fasttrees._textio.dialect import DELIMITERS
 from fasttrees._textio.format import format_rows
-from fasttrees.cli._progress import show_progress
+from fasttrees.cli._progress import TerminalProgress
 from fasttrees.errors import InputError
 
 __all__ = ["add_command", "read_delimiter", "read_n_threads"]
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     if args.threshold is not None and not model.is_binary:
         raise InputError(f"--threshold needs a model with objective 'binary', not {model.objective!r}")
     n_rows = 0
-    with open_text(args.input) as source, show_progress(source.size, args.quiet) as report:
+    with open_text(args.input) as source, TerminalProgress(args.quiet) as progress:
         lines = Lines(source.read, BLOCK_SIZE)
         parser, delimiter = find_columns(
             lines, model.feature_name(), args.delimiter, args.header, args.label_column, lambda text: _note(text, args)
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
             for text, n in results:
                 output.write(text)
                 n_rows += n
-                report(source.n_bytes, n_rows)
+                progress.advance("predict", source.n_bytes, source.size, "B", n_rows)
     if not n_rows:
         _note("the input has no rows", args)
 

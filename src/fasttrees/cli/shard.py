@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import re
 from typing import Any
 
 from fasttrees.cli._asking import ask
-from fasttrees.cli._progress import show_progress
+from fasttrees.cli._progress import TerminalProgress
 from fasttrees.cli.predict import read_delimiter, read_n_threads
 
 __all__ = ["add_command"]
@@ -60,10 +59,9 @@ def run(args: argparse.Namespace) -> None:
         delimiter=args.delimiter,
         gzip=args.compress == "gzip",
     )
-    size = os.path.getsize(args.input) if os.path.isfile(args.input) else None
     confirm = (lambda question: True) if args.yes else ask
-    with show_progress(size, args.quiet) as report:
-        result = shard(args.input, args.destination, options, report, confirm, args.threads)
+    with TerminalProgress(args.quiet) as progress:
+        result = shard(args.input, args.destination, options, progress, confirm, args.threads)
     manifest = result.manifest
     if args.json:
         facts = {"parts": len(manifest.parts), "rows": manifest.rows, "bytes": manifest.bytes, "kept": result.n_kept}

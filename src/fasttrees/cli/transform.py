@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from fasttrees._sagemaker import contract
-from fasttrees.cli._progress import show_progress
+from fasttrees.cli._progress import TerminalProgress
 
 if TYPE_CHECKING:
     from fasttrees._sagemaker.batch_transform import Job, Server
@@ -112,11 +112,10 @@ def run(args: argparse.Namespace) -> None:
         max_retries=args.max_retries,
     )
     objects = find_objects(args.input, args.output)
-    size = sum(item.size for item in objects)
-    with _server(args, job) as server, show_progress(size, args.quiet) as report:
+    with _server(args, job) as server, TerminalProgress(args.quiet) as progress:
         try:
             client = Client(server.url, job, server.check) if server else Client(args.url, job)
-            summary = transform(objects, client, job, args.start_timeout, report, _fail)
+            summary = transform(objects, client, job, args.start_timeout, progress, _fail)
         except (ServerError, TransformError):
             if server and not args.verbose:
                 for line in server.last_lines:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fasttrees._runtime.atomic_file import replacing
-from fasttrees.cli._progress import show_progress
+from fasttrees.cli._progress import TerminalProgress
 from fasttrees.cli.predict import read_delimiter
 from fasttrees.errors import FastTreesError, InputError
 
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
 
     if args.output is not None:
         _prepare(args.output)
-    with show_progress(os.path.getsize(args.rows), args.quiet) as report:
+    with TerminalProgress(args.quiet, "fasttrees: note: ") as progress:
         result = verify(
             args.model,
             args.rows,
@@ -106,8 +106,7 @@ def run(args: argparse.Namespace) -> None:
             tolerance=args.tolerance,
             top=args.top,
             explain=args.explain,
-            report=report,
-            note=lambda text: None if args.quiet else print(f"fasttrees: note: {text}", file=sys.stderr),
+            progress=progress,
         )
     text = as_text(result)
     if args.output is not None:

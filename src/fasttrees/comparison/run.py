@@ -6,11 +6,12 @@ import datetime
 import filecmp
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import fasttrees
 from fasttrees._aws.prices import Component, PriceTable, accepted_instances, near_instances
+from fasttrees._runtime.progress import SILENT, Progress
 from fasttrees.comparison.agreement import compare_answers
 from fasttrees.comparison.errors import ComparisonError
 from fasttrees.comparison.machine import describe_machine
@@ -30,7 +31,7 @@ def compare(
     kinds: Mapping[str, ServerKind],
     settings: Settings,
     prices: list[PriceRow],
-    report: Callable[[str], None] = lambda line: None,
+    progress: Progress = SILENT,
 ) -> Results:
     """Measure both servers.
 
@@ -43,8 +44,7 @@ def compare(
         By the names :data:`OURS` and :data:`BASELINE`.
     settings : Settings
     prices : list of PriceRow
-    report : callable
-        Told what is done, line by line.
+    progress : Progress
 
     Raises
     ------
@@ -65,7 +65,7 @@ def compare(
             order = [OURS, BASELINE] if number % 2 == 0 else [BASELINE, OURS]
             for placement in placements:
                 for key in order:
-                    report(f"round {number + 1} of {settings.rounds}: {key}, {_cores(len(placement))}")
+                    progress.say(f"round {number + 1} of {settings.rounds}: {key}, {_cores(len(placement))}")
                     workers = settings.workers if placement is placements[-1] else 1
                     out = folder / key
                     turns.append(take_turn(number, key, kinds[key], placement, workers, bodies, settings.seconds, out))

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from fasttrees._runtime.atomic_file import open_output
 from fasttrees._runtime.digest import sha256_of
 from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._runtime.progress import SILENT, Progress
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Part
 from fasttrees.sharding._shard import read_manifest
@@ -43,7 +44,7 @@ def gather(
     outputs: str,
     target: str,
     join_input: bool = False,
-    report: Callable[[int, int], None] = lambda n_bytes, n_rows: None,
+    progress: Progress = SILENT,
     fail: Callable[[str], None] = lambda problem: None,
 ) -> Gathered:
     """Check that there is one whole answer to each part, none older than it, and nothing else, and join them.
@@ -59,8 +60,7 @@ def gather(
         first whose count of rows is wrong.
     join_input : bool, default False
         Whether each line has the part's columns first.
-    report : callable
-        Told how many bytes and rows of answers are done.
+    progress : Progress
     fail : callable
         Told each problem.
 
@@ -104,7 +104,7 @@ def gather(
                         _write(answer, rows, output)
                     n_rows += part.rows
                     n_bytes += answer.stat().st_size
-                    report(n_bytes, n_rows)
+                    progress.advance("gather", n_bytes, None, "B", n_rows)
                     for path in (answer, rows):
                         if path and path.parent == scratch:
                             path.unlink()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fasttrees._runtime.digest import sha256_of
 from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._runtime.progress import SILENT, Progress
 from fasttrees._runtime.threads import resolve_n_threads
 from fasttrees.sharding._errors import ShardError
 from fasttrees.sharding._manifest import MANIFEST, PARTS, Manifest, Options, Part, Source
@@ -48,7 +49,7 @@ def shard(
     source: str,
     destination: str,
     options: Options,
-    report: Callable[[int, int], None] = lambda n_bytes, n_rows: None,
+    progress: Progress = SILENT,
     confirm: Callable[[str], bool] = lambda question: False,
     n_threads: int | None = None,
 ) -> Sharded:
@@ -64,8 +65,7 @@ def shard(
     destination : str
         A folder, or ``s3://bucket/prefix``: parts go to ``parts/`` in it.
     options : Options
-    report : callable
-        Told how many bytes of the table are read, and how many rows are put so far.
+    progress : Progress
     confirm : callable
         Asked, with a question, whether the parts of another table may be replaced.
     n_threads : int or None
@@ -103,7 +103,7 @@ def shard(
                 for part, is_new in results:
                     parts.append(part)
                     n_kept += not is_new
-                    report(table.n_bytes, part.first_row + part.rows - 1)
+                    progress.advance("shard", table.n_bytes, table.size, "B", part.first_row + part.rows - 1)
             for name in sorted(before - {part.name for part in parts}):
                 store.remove(PARTS + name)
             manifest = replace(manifest, parts=parts, complete=True)

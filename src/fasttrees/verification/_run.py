@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import fasttrees
+from fasttrees._runtime.progress import SILENT, Progress
 from fasttrees.errors import InputError, ModelFormatError
 from fasttrees.verification._causes import Causes
 from fasttrees.verification._differences import DECADE_LABELS, ULP_LABELS, Differences
@@ -36,8 +37,7 @@ def verify(
     tolerance: float = 1e-5,
     top: int = 10,
     explain: bool = False,
-    report: Callable[[int, int], None] = lambda n_bytes, n_rows: None,
-    note: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
 ) -> Verification:
     """Compare predictions with those of the training environment; memory does not grow with the number of rows.
 
@@ -65,10 +65,7 @@ def verify(
         How many of the rows that differ most are reported.
     explain : bool
         Look for causes too: rows moved, columns swapped, numbers rounded, a leaf changed.
-    report : callable
-        Called with the number of bytes of the file and of rows so far.
-    note : callable
-        Called with what the user should know.
+    progress : Progress
 
     Returns
     -------
@@ -99,12 +96,13 @@ def verify(
         if target.is_library:
             actual = ComputedColumn(lambda cells: model.predict(cells, raw_score=raw_score), n_columns)
         else:
-            blocks = answers(target, model, model_path, rows_path, form, raw_score, folder, report, note)
+            blocks = answers(target, model, model_path, rows_path, form, raw_score, folder, progress)
             actual = ListedColumn(blocks, n_columns)
+        n_total = os.path.getsize(rows_path)
         comparison = Comparison(tolerance, top, explain)
-        for cells, n_bytes in read_rows(rows_path, model, form, note):
+        for cells, n_bytes in read_rows(rows_path, model, form, progress.say):
             comparison.add(cells, actual.take(cells), expected.take(cells))
-            report(n_bytes, comparison.n_rows)
+            progress.advance("verify", n_bytes, n_total, "B", comparison.n_rows)
         for values in actual.rest():
             comparison.add_rest(values, values[:0])
         for values in expected.rest():

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import fasttrees
+from fasttrees._runtime.progress import Progress
 from fasttrees._sagemaker.contract import CSV, INFERENCE_OUTPUT
 from fasttrees._textio.format import format_rows
 from fasttrees.errors import InputError
@@ -119,8 +120,7 @@ def answers(
     form: RowFormat,
     raw_score: bool,
     folder: str,
-    report: Callable[[int, int], None],
-    log: Callable[[str], None],
+    progress: Progress,
 ) -> Iterator[Array]:
     """Score the rows with a server, through the local Batch Transform, and read its answers.
 
@@ -131,10 +131,8 @@ def answers(
     ----------
     folder : str
         For temporary files.
-    report : callable
-        Told the number of bytes of the input and of rows so far.
-    log : callable
-        Called with the server's last lines if it fails.
+    progress : Progress
+        Receives the server's last lines too, if it fails.
     """
     # Imported here because it needs what serving needs.
     from fasttrees._sagemaker.batch_transform import Client, Job, ServerError, TransformError, find_objects, transform
@@ -149,12 +147,12 @@ def answers(
     with _started(target, model_path, job, raw_score) as server:
         try:
             client = Client(server.url, job, server.check) if server else Client(str(target.url), job)
-            transform(objects, client, job, START_TIMEOUT, report)
+            transform(objects, client, job, START_TIMEOUT, progress)
             if objects[0].failure is not None:
                 raise TransformError(f"{rows_path}: {objects[0].failure}")
         except (ServerError, TransformError):
             for line in server.last_lines if server else ():
-                log(f"server: {line}")
+                progress.say(f"server: {line}")
             raise
     os.unlink(rows)
     return read_numbers(objects[0].output, model.num_outputs(), has_header=False, name="answers of the server")

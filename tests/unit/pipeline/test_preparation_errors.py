@@ -146,7 +146,7 @@ def test_a_failed_run_leaves_the_former_result(tmp_path: Path) -> None:
     assert contents(folder) == former
 
     class Stop(Silent):
-        def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+        def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
             if what == "writing":
                 raise KeyboardInterrupt
 
@@ -169,7 +169,7 @@ def test_a_table_that_changes_while_it_is_read(tmp_path: Path) -> None:
     longer = write_table(tmp_path / "longer.csv", {name: cells * 2 for name, cells in GOOD.items()})
 
     class Change(Lines):
-        def advance(self, what: str, done: int, total: int | None, unit: str) -> None:
+        def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
             if what == "reading categories":
                 shutil.copy(longer, raw)
 

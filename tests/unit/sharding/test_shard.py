@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fasttrees._runtime.progress import Silent
 from fasttrees._textio.csv import RowParser
 from fasttrees.cli import main
 from fasttrees.errors import FastTreesError
@@ -239,12 +240,13 @@ def test_an_interrupted_shard_goes_on(source: Path, tmp_path: Path, monkeypatch:
     folder = tmp_path / "out"
     options = Options(4000)
 
-    def press(n_bytes: int, n_rows: int) -> None:
-        if n_rows > 400:
-            raise KeyboardInterrupt
+    class Interrupting(Silent):
+        def advance(self, what: str, done: int, total: int | None, unit: str, n_rows: int | None = None) -> None:
+            if n_rows and n_rows > 400:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shard(str(source), str(folder), options, press)
+        shard(str(source), str(folder), options, Interrupting())
     assert not json.loads((folder / "manifest.json").read_text())["complete"]
     done = {path.name: path.stat().st_ino for path in (folder / "parts").iterdir()}
     assert 2 <= len(done) < 7

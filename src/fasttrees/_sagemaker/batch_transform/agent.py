@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from fasttrees._runtime.atomic_file import open_output
 from fasttrees._runtime.ordered_map import map_in_order
+from fasttrees._runtime.progress import SILENT, Progress
 from fasttrees._sagemaker.batch_transform.client import Answer, Client
 from fasttrees._sagemaker.batch_transform.errors import TransformError
 from fasttrees._sagemaker.batch_transform.job import LINE_TYPES, Job, Limits, media_type
@@ -43,7 +44,7 @@ def transform(
     client: Client,
     job: Job,
     start_timeout: float = 300,
-    report: Callable[[int, int], None] = lambda n_bytes, n_rows: None,
+    progress: Progress = SILENT,
     fail: Callable[[str], None] = lambda message: None,
 ) -> Summary:
     """Send all files to a server and write its answers.
@@ -56,8 +57,7 @@ def transform(
     job : Job
     start_timeout : float
         Seconds that the server may take until it is healthy.
-    report : callable
-        Told the number of bytes of the input and of rows so far.
+    progress : Progress
     fail : callable
         Told of each file that failed, with the reason.
     """
@@ -66,7 +66,7 @@ def transform(
         limits = Limits.resolve(job, client.execution_parameters())
         agent = _Agent(client, job, limits)
         started = time.monotonic()
-        agent.run(objects, report, fail)
+        agent.run(objects, progress, fail)
         seconds = time.monotonic() - started
     return Summary(
         files=len(objects),
@@ -104,9 +104,9 @@ class _Agent:
         self._limits = limits
         self._has_lines = media_type(job.content_type) in LINE_TYPES
 
-    def run(self, objects: list[DataObject], report: Callable[[int, int], None], fail: Callable[[str], None]) -> None:
+    def run(self, objects: list[DataObject], progress: Progress, fail: Callable[[str], None]) -> None:
         """Transform all files."""
-        n_bytes = 0  # of the files before
+        n_bytes, n_total = 0, sum(item.size for item in objects)  # of the files before, and of all
         answers = map_in_order(self._invoke, self._tasks(objects), self._limits.max_concurrent, self._client.close)
         with closing(answers):
             # All answers of a file come before any of the next, so one output is open at a time.
@@ -114,7 +114,7 @@ class _Agent:
                 try:
                     n_rows = 0
                     for position, n_rows in self._write(owner, group):
-                        report(n_bytes + position, self.n_rows + n_rows)
+                        progress.advance("transform", n_bytes + position, n_total, "B", self.n_rows + n_rows)
                     self.n_rows += n_rows
                 except TransformError as error:
                     owner.failure = error

@@ -75,7 +75,6 @@ class LocalBackend(Bucket):
         objects = find_objects(str(self.path(job.input_prefix)), str(self.path(job.output_prefix)))
         if not objects:
             raise PipelineError(f"{job.input_prefix}: no files to transform")
-        total = sum(item.size for item in objects)
         failures: list[str] = []
         image = job.hosting.image
         start = (
@@ -89,7 +88,7 @@ class LocalBackend(Bucket):
                     objects,
                     Client(server.url, settings, server.check),
                     settings,
-                    report=lambda n_bytes, n_rows: progress.advance("transforming", n_bytes, total, "B"),
+                    progress=progress,
                     fail=failures.append,
                 )
         except (ServerError, TransformError) as error:
