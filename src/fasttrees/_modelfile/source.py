@@ -52,13 +52,13 @@ class FileSource:
     @classmethod
     def of(cls, file: BinaryIO, path: Any) -> FileSource | None:
         """Remember an open file by its path, size and time; None if there is nothing to come back to."""
-        facts = os.fstat(file.fileno())
-        if isinstance(path, int) or not stat.S_ISREG(facts.st_mode):
+        status = os.fstat(file.fileno())
+        if isinstance(path, int) or not stat.S_ISREG(status.st_mode):
             return None
         path = os.fspath(path)
         if not os.path.isabs(path):
             path = os.path.join(os.getcwdb() if isinstance(path, bytes) else os.getcwd(), path)
-        return cls(path, facts.st_size, facts.st_mtime_ns)
+        return cls(path, status.st_size, status.st_mtime_ns)
 
     def read(self) -> bytes:
         """Read the text.
@@ -71,8 +71,8 @@ class FileSource:
         name = os.fsdecode(self._path)
         try:
             with open(self._path, "rb") as file:
-                facts = os.fstat(file.fileno())
-                if (facts.st_size, facts.st_mtime_ns) != (self._size, self._changed):
+                status = os.fstat(file.fileno())
+                if (status.st_size, status.st_mtime_ns) != (self._size, self._changed):
                     raise ModelTextError(f"{name}: the file has changed since the model was loaded from it")
                 data = file.read()
         except OSError as error:

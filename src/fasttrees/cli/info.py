@@ -24,15 +24,15 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the facts of a model."""
-    facts = describe(args.model)
-    text = json.dumps(facts, indent=2) if args.json else _as_text(facts)
+    """Print a description of a model."""
+    description = describe(args.model)
+    text = json.dumps(description, indent=2) if args.json else _as_text(description)
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def describe(path: str) -> dict[str, Any]:
-    """Collect the facts of a model file, as ``--json`` prints them.
+    """Collect a description of a model file, as ``--json`` prints them.
 
     Parameters
     ----------
@@ -63,19 +63,19 @@ def describe(path: str) -> dict[str, Any]:
     }
 
 
-def _as_text(facts: dict[str, Any]) -> str:
-    used, categorical = facts["features_used"], facts["categorical_features_used"]
+def _as_text(description: dict[str, Any]) -> str:
+    used, categorical = description["features_used"], description["categorical_features_used"]
     lines = {
-        "file": f"{facts['file']} ({_as_size(facts['file_bytes'])})",
-        "format version": facts["format_version"] or "none",
-        "objective": facts["objective"] or "none: predictions are raw scores",
-        "output": "mean of the trees (random forest)" if facts["average_output"] else "sum of the trees",
-        "classes": facts["num_class"],
-        "iterations": facts["num_iterations"],
-        "trees": facts["num_trees"],
-        "leaves": facts["num_leaves"],
-        "features": f"{facts['num_features']}, {len(used)} used, {len(categorical)} of them categorical",
-        "memory": _as_size(facts["memory_bytes"]),
+        "file": f"{description['file']} ({_as_size(description['file_bytes'])})",
+        "format version": description["format_version"] or "none",
+        "objective": description["objective"] or "none: predictions are raw scores",
+        "output": "mean of the trees (random forest)" if description["average_output"] else "sum of the trees",
+        "classes": description["num_class"],
+        "iterations": description["num_iterations"],
+        "trees": description["num_trees"],
+        "leaves": description["num_leaves"],
+        "features": f"{description['num_features']}, {len(used)} used, {len(categorical)} of them categorical",
+        "memory": _as_size(description["memory_bytes"]),
     }
     if used and len(used) <= MAX_NAMES:
         lines["features used"] = ", ".join(name + " (categorical)" * (name in categorical) for name in used)

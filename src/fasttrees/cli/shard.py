@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
         result = shard(args.input, args.destination, options, progress, confirm, args.threads)
     manifest = result.manifest
     if args.json:
-        facts = {"parts": len(manifest.parts), "rows": manifest.rows, "bytes": manifest.bytes, "kept": result.n_kept}
-        print(json.dumps(facts | {"uri": result.uri}), flush=True)
+        summary = {"parts": len(manifest.parts), "rows": manifest.rows, "bytes": manifest.bytes, "kept": result.n_kept}
+        print(json.dumps(summary | {"uri": result.uri}), flush=True)
     elif not args.quiet:
         kept = f", {result.n_kept:,} of them there before" if result.n_kept else ""
         print(f"{result.uri}: {len(manifest.parts):,} parts{kept}: {manifest.rows:,} rows, {manifest.bytes:,} bytes")

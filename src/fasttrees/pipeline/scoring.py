@@ -26,7 +26,7 @@ def score_transform(
     answers: Sequence[Path],
     objective: str,
     class_names: Sequence[str],
-    facts: Mapping[str, str],
+    entries: Mapping[str, str],
     folder: Path,
 ) -> tuple[dict[str, float], Path, Path]:
     """Join the answers of a Batch Transform with the truth, score them and write a report.
@@ -47,7 +47,7 @@ def score_transform(
         that is not known there are no metrics, and the page says so.
     class_names : sequence of str
         Of a target of classes; what has no name is shown by its number.
-    facts : mapping of str to str
+    entries : mapping of str to str
         What the page shows of the model, the job, its time and its costs.
     folder : Path
         Where ``report.html`` and ``joined.csv`` are written; made if it is missing.
@@ -93,7 +93,7 @@ def score_transform(
             page.add_text(note)
     _add_plots(page, kind, truth, prediction, class_names)
     page.add_section("Model and job")
-    page.add_table(["fact", "value"], [("objective", objective), *facts.items()])
+    page.add_table(["fact", "value"], [("objective", objective), *entries.items()])
     page.write(report)
     return result, report, joined
 

@@ -104,8 +104,8 @@ class App:
             else:
                 response = self._answer_simply(route, name, request)
         except Disconnected:
-            facts = exchange.facts()
-            self._log.write("warning", "disconnected", **facts)
+            fields = exchange.log_fields()
+            self._log.write("warning", "disconnected", **fields)
             raise
         except Exception as error:
             response = self._answer_error(error, exchange)
@@ -118,7 +118,7 @@ class App:
         """Answer what is no request."""
         response = _error_response(error, "")
         self._metrics.count("none", error.status, response.size, 0)
-        self._log.write("warning", "refused", status=error.status, **error.facts())
+        self._log.write("warning", "refused", status=error.status, **error.log_fields())
         return response
 
     # -- routes --------------------------------------------------------------------------------------------------------
@@ -253,8 +253,8 @@ class App:
         if response.status >= 400:
             level = "error" if response.status >= 500 else "warning"
         if self._log.wants(level):
-            facts = exchange.facts()
-            self._log.write(level, "request", status=response.status, **facts, bytes_out=response.size)
+            fields = exchange.log_fields()
+            self._log.write(level, "request", status=response.status, **fields, bytes_out=response.size)
         response.headers = (*response.headers, ("X-Request-Id", exchange.id))
         return response
 
@@ -279,7 +279,7 @@ class _Exchange:
         assert self.scoring is not None
         return Response(200, self.scoring.parts, self.scoring.content_type)
 
-    def facts(self) -> dict[str, object]:
+    def log_fields(self) -> dict[str, object]:
         request, scoring = self.request, self.scoring
         return {
             "request_id": self.id,
@@ -291,7 +291,7 @@ class _Exchange:
             "bad_rows": scoring.n_bad_rows or None if scoring else None,
             "bytes_in": request.n_bytes,
             "milliseconds": round((time.perf_counter() - request.received) * 1000, 3),
-            **(self.error.facts() if self.error else {}),
+            **(self.error.log_fields() if self.error else {}),
         }
 
 
@@ -312,5 +312,5 @@ def _json_response(value: object, status: int = 200) -> Response:
 def _error_response(error: RequestError, accept: str) -> Response:
     """Answer an error as JSON to who accepts JSON, else as a line of text."""
     if "json" in accept:
-        return _json_response({"code": error.status, "message": str(error), **error.facts()}, error.status)
+        return _json_response({"code": error.status, "message": str(error), **error.log_fields()}, error.status)
     return Response(error.status, f"{error}\n".encode("utf-8", "backslashreplace"), TEXT)

@@ -59,7 +59,7 @@ class RequestError(ServingError):
         details = [f"{name} {value}" for name, value in (("expected", self.expected), ("got", self.actual)) if value]
         return ": ".join(part for part in (", ".join(places), self.problem, ", ".join(details)) if part)
 
-    def facts(self) -> dict[str, object]:
+    def log_fields(self) -> dict[str, object]:
         """Collect what a client or a log line is told, without what is not known."""
         names = ("problem", "row", "column", "expected", "actual")
         return {name: value for name in names if (value := getattr(self, name)) is not None}

@@ -137,25 +137,25 @@ class NpyDecoder(Decoder):
 
     def _read_header(self, text: str) -> None:
         pairs = _find_pairs(text) if _match_header(text) else []
-        facts = dict(pairs)
-        if len(pairs) != 3 or facts.keys() != {"descr", "fortran_order", "shape"}:
+        header = dict(pairs)
+        if len(pairs) != 3 or header.keys() != {"descr", "fortran_order", "shape"}:
             raise RequestError(
                 400, "bad NPY header", expected="descr, fortran_order and shape of a table of numbers",
                 actual=repr(text.strip()[:SHOWN]),
             )  # fmt: skip
-        descr = facts["descr"][1:-1]
+        descr = header["descr"][1:-1]
         if descr[:1] not in ORDERS or descr[1:] not in TYPES:
             raise RequestError(400, "type that cannot be read", expected=", ".join(TYPES), actual=repr(descr[:SHOWN]))
-        sizes = _match_shape(facts["shape"])
+        sizes = _match_shape(header["shape"])
         shape = [int(size) for size in sizes.groups() if size] if sizes else []
         if not shape or shape[-1] != self._n_features:
             raise RequestError(
                 400, "wrong shape", expected=f"(rows, {self._n_features}) or ({self._n_features},)",
-                actual=facts["shape"][:SHOWN],
+                actual=header["shape"][:SHOWN],
             )  # fmt: skip
         self._kind = descr[1:]
         self._is_swapped = ORDERS[descr[0]] != sys.byteorder and self._kind[1:] != "1"
-        self._is_fortran = facts["fortran_order"] == "True" and len(shape) == 2
+        self._is_fortran = header["fortran_order"] == "True" and len(shape) == 2
         self._n_rows = shape[0] if len(shape) == 2 else 1
 
     def _numbers(self, items: array[Any]) -> array[float]:

@@ -67,7 +67,7 @@ class FetchedModel:
         """A path that opens the file until it is closed."""
         return f"/proc/self/fd/{self.descriptor}"
 
-    def facts(self) -> dict[str, object]:
+    def log_fields(self) -> dict[str, object]:
         """Return what a log line needs so that the model that was served can be identified later."""
         return {name: value for name, value in vars(self).items() if name != "descriptor" and value is not None}
 

@@ -100,7 +100,7 @@ def _load(settings: Settings, log: Log) -> ServedModel:
         timeout=settings.startup_timeout,
         debug=log.wants("debug"),
     ) as fetched:
-        log.write("info", "fetched", **fetched.facts())
+        log.write("info", "fetched", **fetched.log_fields())
         return load_model(fetched.path, settings, url=fetched.uri)
 
 

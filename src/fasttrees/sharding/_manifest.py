@@ -144,7 +144,7 @@ class Manifest:
                 [Part(**part) for part in content["parts"]],
                 content["complete"],
             )
-            facts = content["rows"], content["bytes"]
+            totals = content["rows"], content["bytes"]
         except (ValueError, TypeError, KeyError) as error:
             raise ShardError(f"{place}: expected a manifest that `fasttrees shard` has written: {error!r}") from error
         first_row = 1
@@ -152,9 +152,9 @@ class Manifest:
             if part.first_row != first_row:
                 raise ShardError(f"{place}: {part.name}: expected first_row {first_row}, got {part.first_row}")
             first_row += part.rows
-        if facts != (manifest.rows, manifest.bytes):
+        if totals != (manifest.rows, manifest.bytes):
             raise ShardError(
                 f"{place}: expected the sums of the parts, {manifest.rows} rows and {manifest.bytes} bytes, "
-                f"got {facts[0]} and {facts[1]}"
+                f"got {totals[0]} and {totals[1]}"
             )
         return manifest

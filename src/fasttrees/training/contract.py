@@ -66,17 +66,17 @@ class Contract:
         path = self._configuration / "inputdataconfig.json"
         found: dict[str, Any] = {folder.name: {} for folder in sorted(self._data.glob("*")) if folder.is_dir()}
         channels = _read_object(path, found)
-        for name, facts in channels.items():
-            facts = facts if isinstance(facts, dict) else {}
-            mode = facts.get("TrainingInputMode", "File")
+        for name, channel in channels.items():
+            channel = channel if isinstance(channel, dict) else {}
+            mode = channel.get("TrainingInputMode", "File")
             if mode == "Pipe":
                 raise TrainingError(f"channel {name}: TrainingInputMode: expected File or FastFile, got {mode!r}")
-            media = facts.get("ContentType") or CSV
+            media = channel.get("ContentType") or CSV
             if name != "schema" and media.split(";")[0].strip() not in (CSV, "csv"):
                 raise TrainingError(f"channel {name}: ContentType: expected text/csv, got {media!r}")
-            if facts.get("RecordWrapperType", "None") != "None":
+            if channel.get("RecordWrapperType", "None") != "None":
                 raise TrainingError(
-                    f"channel {name}: RecordWrapperType: expected None, got {facts['RecordWrapperType']!r}"
+                    f"channel {name}: RecordWrapperType: expected None, got {channel['RecordWrapperType']!r}"
                 )
             if not (self._data / name).is_dir():
                 raise TrainingError(f"channel {name}: no folder {self._data / name}")

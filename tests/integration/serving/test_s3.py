@@ -91,7 +91,7 @@ def on(method: str, answer: Answer, numbers: range = range(1000)) -> Callable[[R
 def test_fetches_the_object_and_says_which(s3: FaultyS3, part_size: int) -> None:
     etag = s3.put(f"models/{KEY}", MODEL)["ETag"].strip('"')
     model = fetch(key="project/experiment/", part_size=part_size)
-    facts = model.facts()
+    facts = model.log_fields()
     assert facts.pop("seconds") == model.seconds > 0
     assert facts == {
         "uri": f"s3://models/{KEY}",

@@ -127,7 +127,7 @@ def test_missing_values_of_the_split_column(tmp_path: Path) -> None:
 
 
 def test_too_many_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fasttrees.pipeline.preparation.facts.MOST_CATEGORIES", 20)
+    monkeypatch.setattr("fasttrees.pipeline.preparation.profile.MOST_CATEGORIES", 20)
     table = GOOD | {"word": [f"word {i}" for i in range(30)]}
     with pytest.raises(ConfigError, match=r"'word': expected at most 20 categories"):
         prepare(write_table(tmp_path / "raw.csv", table), tmp_path)

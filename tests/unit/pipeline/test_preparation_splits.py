@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fasttrees.pipeline import ConfigError
 from fasttrees.pipeline.preparation import raw_table
 from fasttrees.pipeline.preparation.cells import ordered_keys
-from fasttrees.pipeline.preparation.facts import select_key
+from fasttrees.pipeline.preparation.profile import select_key
 from fasttrees.pipeline.preparation.split import uniform
 from tests.support.tables import SIDES, Outcome, first_cells, prepare, write_table
 

@@ -74,7 +74,7 @@ class TrainingJobs:
 
     def _check_same(self, job: Job, request: dict[str, Any], description: dict[str, Any]) -> None:
         """Refuse a job of the same name that somebody else has created: its output is elsewhere."""
-        expected, found = (facts["OutputDataConfig"]["S3OutputPath"] for facts in (request, description))
+        expected, found = (job["OutputDataConfig"]["S3OutputPath"] for job in (request, description))
         if found != expected:
             raise PipelineError(
                 f"{job} exists already and is not this pipeline's: its output goes to {found}, expected {expected}; "

@@ -14,14 +14,14 @@ from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import FORMS, Kind, fits, to_numbers, to_text
 from fasttrees.pipeline.preparation.raw_table import Block, RawTable
 
-__all__ = ["Found", "find_kinds"]
+__all__ = ["ColumnKind", "find_kinds"]
 
 EXACT = 2.0**53  # from here on not every integer is a double
 
 
 @dataclass
-class Found:
-    """What is known of a column.
+class ColumnKind:
+    """What the cells of a column so far allow it to be.
 
     Attributes
     ----------
@@ -92,13 +92,13 @@ def _first_misfit(array: Any) -> int:
     return start
 
 
-def find_kinds(table: RawTable, progress: Progress) -> tuple[int, dict[str, Found]]:
+def find_kinds(table: RawTable, progress: Progress) -> tuple[int, dict[str, ColumnKind]]:
     """Read the table once.
 
     Returns
     -------
     n_rows : int
-    columns : dict of str to Found
+    columns : dict of str to ColumnKind
 
     Raises
     ------
@@ -107,7 +107,7 @@ def find_kinds(table: RawTable, progress: Progress) -> tuple[int, dict[str, Foun
     PipelineError
         If a file cannot be read.
     """
-    columns = {name: Found() for name in table.columns}
+    columns = {name: ColumnKind() for name in table.columns}
     n_rows = 0
     for block in table.blocks(table.columns, "reading kinds of columns", progress):
         n_rows += block.n_rows

@@ -10,8 +10,8 @@ from fasttrees._runtime.progress import Progress
 from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import Kind
-from fasttrees.pipeline.preparation.facts import Facts, find_facts
-from fasttrees.pipeline.preparation.kinds import Found
+from fasttrees.pipeline.preparation.kinds import ColumnKind
+from fasttrees.pipeline.preparation.profile import Profile, find_profile
 from fasttrees.pipeline.preparation.raw_table import RawTable, require_columns
 from fasttrees.pipeline.preparation.schema import Column, Schema
 from fasttrees.pipeline.preparation.split import ByGroup, ByRow, ByTime, Split, Stratified
@@ -38,7 +38,7 @@ def check_names(table: RawTable, settings: PrepareSettings) -> None:
 def make_plan(
     table: RawTable,
     settings: PrepareSettings,
-    found: Mapping[str, Found],
+    found: Mapping[str, ColumnKind],
     folder: Path,
     progress: Progress,
 ) -> tuple[Schema, Callable[[], Split]]:
@@ -48,7 +48,7 @@ def make_plan(
     ----------
     table : RawTable
     settings : PrepareSettings
-    found : mapping of str to Found
+    found : mapping of str to ColumnKind
         Of each column.
     folder : pathlib.Path
         For what is kept while the table is read.
@@ -75,25 +75,25 @@ def make_plan(
         for name in features
         if kinds[name] == "text" or name in settings.categorical
     }
-    facts = find_facts(table, settings, kinds, categories, folder, progress)
-    schema = _make_schema(settings, found, features, table.columns, categories, facts)
+    profile = find_profile(table, settings, kinds, categories, folder, progress)
+    schema = _make_schema(settings, found, features, table.columns, categories, profile)
 
     def make_split() -> Split:
         if settings.split == "group":
             return ByGroup(settings)
         if settings.split == "time":
             column = settings.split_column
-            return ByTime(settings, kinds[column], facts.validation_from, facts.test_from)
+            return ByTime(settings, kinds[column], profile.validation_from, profile.test_from)
         if settings.split == "stratified":
             codes = {name: float(code) for code, name in enumerate(schema.classes)}
-            counts = {codes.get(str(key), key): count for key, count in facts.class_counts.items()}
+            counts = {codes.get(str(key), key): count for key, count in profile.class_counts.items()}
             return Stratified(settings, {float(key): count for key, count in counts.items()})
         return ByRow(settings)
 
     return schema, make_split
 
 
-def _check_kinds(settings: PrepareSettings, found: Mapping[str, Found], features: list[str]) -> None:
+def _check_kinds(settings: PrepareSettings, found: Mapping[str, ColumnKind], features: list[str]) -> None:
     if not features:
         raise ConfigError("prepare: no column is left beside the target, prepare.split_column and prepare.drop")
     for name in filter(None, (settings.target, settings.split_column)):
@@ -121,17 +121,17 @@ def _check_kinds(settings: PrepareSettings, found: Mapping[str, Found], features
 
 def _make_schema(
     settings: PrepareSettings,
-    found: Mapping[str, Found],
+    found: Mapping[str, ColumnKind],
     features: list[str],
     columns: list[str],
     categories: Mapping[str, Kind],
-    facts: Facts,
+    profile: Profile,
 ) -> Schema:
     described = [
         Column(
             name=name,
             kind=_column_kind(categories.get(name), found[name].kind),
-            categories=facts.categories.get(name, []),
+            categories=profile.categories.get(name, []),
             n_missing=found[name].n_missing,
         )
         for name in features
@@ -139,7 +139,7 @@ def _make_schema(
     target_kind: Literal["number", "boolean", "class"] = "number"
     classes: list[str] = []
     if settings.classes or found[settings.target].kind == "text":
-        target_kind, classes = "class", settings.classes or sorted(map(str, facts.class_counts))
+        target_kind, classes = "class", settings.classes or sorted(map(str, profile.class_counts))
         if len(classes) < 2:
             raise ConfigError(f"{settings.target!r}: expected two classes or more, got {classes}")
     elif found[settings.target].kind == "boolean":

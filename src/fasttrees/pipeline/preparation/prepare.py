@@ -16,7 +16,7 @@ from fasttrees.pipeline.config import PrepareSettings
 from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import fits, to_text
 from fasttrees.pipeline.preparation.encoding import Encoded, encode_blocks, normalize
-from fasttrees.pipeline.preparation.kinds import Found, find_kinds
+from fasttrees.pipeline.preparation.kinds import ColumnKind, find_kinds
 from fasttrees.pipeline.preparation.parts import Parts
 from fasttrees.pipeline.preparation.plan import check_names, make_plan
 from fasttrees.pipeline.preparation.raw_table import RawTable
@@ -178,7 +178,7 @@ def _check_sides(prepared: Prepared, settings: PrepareSettings) -> None:
             )
 
 
-def _summarize(prepared: Prepared, schema: Schema, found: Mapping[str, Found], n_rows: int) -> Iterator[str]:
+def _summarize(prepared: Prepared, schema: Schema, found: Mapping[str, ColumnKind], n_rows: int) -> Iterator[str]:
     n_categories = sum(len(schema.features[i].categories) for i in schema.categorical)
     yield (
         f"{n_rows} rows: {prepared.n_train} to train, {prepared.n_validation} to validate, {prepared.n_test} to test; "
@@ -189,17 +189,17 @@ def _summarize(prepared: Prepared, schema: Schema, found: Mapping[str, Found], n
         some = ", ".join(f"{code} is {name!r}" for code, name in enumerate(schema.classes[:10]))
         yield f"{schema.target!r} has {len(schema.classes)} classes: {some}{', ...' * (len(schema.classes) > 10)}"
     for column in schema.features:
-        facts = found[column.name]
-        if facts.exception and column.kind == "category":
+        kind = found[column.name]
+        if kind.exception and column.kind == "category":
             yield (
-                f"{column.name!r} is taken as {len(column.categories)} categories, for {facts.exception} is no number; "
-                "if it means missing, name it in prepare.missing"
+                f"{column.name!r} is taken as {len(column.categories)} categories, because {kind.exception} is not a "
+                "number; if it means missing, name it in prepare.missing"
             )
         elif column.kind == "category" and _are_spaced_numbers(column.categories):
             yield f"{column.name!r} is taken as categories, because there are spaces around its numbers; remove them"
-        if facts.rounded and column.kind != "category":
-            yield f"{column.name!r}: integers beyond 2^53 are rounded to doubles, the first is {facts.rounded}"
-        if not facts.n_values:
+        if kind.rounded and column.kind != "category":
+            yield f"{column.name!r}: integers beyond 2^53 are rounded to doubles, the first is {kind.rounded}"
+        if not kind.n_values:
             yield f"{column.name!r} is missing in all rows"
 
 

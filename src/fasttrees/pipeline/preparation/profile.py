@@ -18,7 +18,7 @@ from fasttrees.pipeline.errors import ConfigError
 from fasttrees.pipeline.preparation.cells import Kind, ordered_keys, to_numbers, to_text
 from fasttrees.pipeline.preparation.raw_table import Block, RawTable
 
-__all__ = ["MOST_CATEGORIES", "Facts", "find_facts", "select_key"]
+__all__ = ["MOST_CATEGORIES", "Profile", "find_profile", "select_key"]
 
 MOST_CATEGORIES = 100_000
 CHUNK = 1 << 20  # keys read at a time
@@ -26,7 +26,7 @@ DIGIT = 16  # bits that a reading of the keys settles
 
 
 @dataclass
-class Facts:
+class Profile:
     """What the second reading finds.
 
     Attributes
@@ -45,14 +45,14 @@ class Facts:
     test_from: int = 0
 
 
-def find_facts(
+def find_profile(
     table: RawTable,
     settings: PrepareSettings,
     kinds: dict[str, Kind],
     categories: dict[str, Kind],
     folder: Path,
     progress: Progress,
-) -> Facts:
+) -> Profile:
     """Read the columns of categories, and what the split and the target need; nothing if they need nothing.
 
     Parameters
@@ -72,14 +72,14 @@ def find_facts(
     ConfigError
         If a column has too many categories.
     """
-    facts = Facts()
+    profile = Profile()
     count = settings.split == "stratified" or kinds[settings.target] == "text" or bool(settings.classes)
     needed = [*categories, *([settings.target] if count else [])]
     by_time = settings.split == "time"
     if by_time:
         needed.append(settings.split_column)
     if not needed:
-        return facts
+        return profile
     seen: dict[str, set[Any]] = {name: set() for name in categories}
     with tempfile.TemporaryFile(dir=folder) as keys:
         for block in table.blocks(needed, "reading categories", progress):
@@ -87,14 +87,14 @@ def find_facts(
                 values.update(_distinct(block.columns[name], categories[name]))
                 _check_number(len(values), name, settings, block)
             if count:
-                _count(facts, settings, kinds[settings.target], block)
+                _count(profile, settings, kinds[settings.target], block)
             if by_time:
                 _keep_keys(keys, settings, kinds[settings.split_column], block)
         if by_time:
-            _cut(facts, settings, keys)
+            _cut(profile, settings, keys)
     for name, values in seen.items():
-        facts.categories[name] = pa.array(sorted(values)).cast(pa.string()).to_pylist() if values else []
-    return facts
+        profile.categories[name] = pa.array(sorted(values)).cast(pa.string()).to_pylist() if values else []
+    return profile
 
 
 def _distinct(array: Any, kind: Kind) -> list[Any]:
@@ -114,7 +114,7 @@ def _check_number(number: int, name: str, settings: PrepareSettings, block: Bloc
         )
 
 
-def _count(facts: Facts, settings: PrepareSettings, kind: Kind, block: Block) -> None:
+def _count(profile: Profile, settings: PrepareSettings, kind: Kind, block: Block) -> None:
     cells = block.columns[settings.target]
     cells = to_text(cells) if kind == "text" or settings.classes else pa.array(to_numbers(cells, kind))
     if settings.classes:
@@ -125,8 +125,8 @@ def _count(facts: Facts, settings: PrepareSettings, kind: Kind, block: Block) ->
                 f"in {block.place(wrong)}"
             )
     for pair in pc.value_counts(cells).to_pylist():
-        facts.class_counts[pair["values"]] += pair["counts"]
-    _check_number(len(facts.class_counts), settings.target, settings, block)
+        profile.class_counts[pair["values"]] += pair["counts"]
+    _check_number(len(profile.class_counts), settings.target, settings, block)
 
 
 def _keep_keys(file: BinaryIO, settings: PrepareSettings, kind: Kind, block: Block) -> None:
@@ -137,12 +137,12 @@ def _keep_keys(file: BinaryIO, settings: PrepareSettings, kind: Kind, block: Blo
     file.write(ordered_keys(cells, kind).tobytes())
 
 
-def _cut(facts: Facts, settings: PrepareSettings, keys: BinaryIO) -> None:
+def _cut(profile: Profile, settings: PrepareSettings, keys: BinaryIO) -> None:
     n = keys.tell() // 8
     n_test = max(1, round(n * settings.test_fraction))
     n_validation = round(n * settings.validation_fraction)
-    facts.test_from = select_key(keys, n - n_test)
-    facts.validation_from = select_key(keys, max(0, n - n_test - n_validation)) if n_validation else facts.test_from
+    profile.test_from = select_key(keys, n - n_test)
+    profile.validation_from = select_key(keys, max(0, n - n_test - n_validation)) if n_validation else profile.test_from
 
 
 def select_key(file: BinaryIO, rank: int) -> int:
