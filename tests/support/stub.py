@@ -56,10 +56,10 @@ class Handler(BaseHTTPRequestHandler):
             if fault is not None and fault(self, body, number):
                 return
             time.sleep(self.server.pause)
-            self.answer(200, score_all(body))
         finally:
-            with self.server.lock:
+            with self.server.lock:  # before the answer, after which the client may send the next request at once
                 self.server.n_now -= 1
+        self.answer(200, score_all(body))
 
     def read(self) -> bytes:
         if self.headers["Transfer-Encoding"] != "chunked":
@@ -92,15 +92,20 @@ class Stub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
+        self.n_now = 0
         self.reset()
 
     def reset(self) -> None:
+        """Forget all; requests of a test before that are still answered are waited for."""
+        deadline = time.monotonic() + 60
+        while self.n_now and time.monotonic() < deadline:
+            time.sleep(0.005)
         self.ping_statuses: list[int] = []
         self.parameters: str | None = None
         self.fault: Fault | None = None
         self.packs = False
         self.pause = 0.0
-        self.n_requests = self.n_now = self.most = 0
+        self.n_requests = self.most = 0
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.clients: set[Any] = set()

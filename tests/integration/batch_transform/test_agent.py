@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -286,26 +287,32 @@ def test_faults_that_stay(fault: Fault, max_retries: int, run: Run) -> None:
 
 
 def test_a_stall_ends_with_the_timeout(run: Run) -> None:
+    """The server would go on until the job is over, or for a minute."""
+    over = threading.Event()
+
     def stall(handler: Handler, body: bytes, number: int) -> bool:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n1")
-        time.sleep(0.5)
+        over.wait(60)
         handler.close_connection = True
         return True
 
     def trickle(handler: Handler, body: bytes, number: int) -> bool:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        for _ in range(10):
-            time.sleep(0.05)
-            handler.wfile.write(b"1")
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+        with suppress(OSError):  # the client is gone
+            for _ in range(1200):
+                if over.wait(0.05):
+                    break
+                handler.wfile.write(b"1")
         handler.close_connection = True
         return True
 
     run.put("a.csv", b"1\n")
     for fault in (stall, trickle):
+        over.clear()
         run.stub.fault = fault
-        summary = run(Job(timeout=0.2, max_retries=0))
+        run(Job(timeout=0.2, max_retries=0))
+        over.set()
         assert run.failures == ["a.csv: line 1: no answer within 0.2 s"]
-        assert 0.15 < summary.seconds < 0.45
 
 
 def test_an_early_answer_is_heard(run: Run) -> None:
