@@ -5,6 +5,8 @@ Every transform follows LightGBM's ``ConvertOutput`` operation by operation and 
 """
 from libc.math cimport exp, log1p
 
+from fasttrees._textio.atof cimport legacy_number
+
 from fasttrees.errors import ModelFormatError
 
 # LightGBM looks the whole line up here, so an alias works only where no parameter follows.
@@ -119,59 +121,21 @@ cdef void softmax(double* scores, int n_classes) noexcept nogil:
         scores[k] /= total
 
 
-def legacy_float(text):
+def legacy_float(str text not None):
     """Read a number as LightGBM's ``Atof`` does, wrong last bits included.
 
     LightGBM reads ``sigmoid:`` with it, and every prediction depends on the result. Where ``Atof`` would take words or
     leave text unread, this raises ModelFormatError.
     """
-    i, sign = 0, 1.0
-    if text[:1] in ("-", "+"):
-        sign = -1.0 if text[0] == "-" else 1.0
-        i = 1
-    digits_at = i
-    value = 0.0
-    while text[i:i + 1] in DIGITS:
-        value = value * 10.0 + int(text[i])
-        i += 1
-    n_digits = i - digits_at
-    if text[i:i + 1] == ".":
-        i += 1
-        right, places = 0.0, 0
-        while text[i:i + 1] in DIGITS:
-            right = int(text[i]) + right * 10.0
-            places += 1
-            i += 1
-        value += right / legacy_power(10.0, places)
-        n_digits += places
-    scale, shrinks = 1.0, False
-    if text[i:i + 1] in ("e", "E"):
-        i += 1
-        if text[i:i + 1] in ("-", "+"):
-            shrinks = text[i] == "-"
-            i += 1
-        exponent = 0
-        while text[i:i + 1] in DIGITS:
-            exponent = min(exponent * 10 + int(text[i]), 308)
-            i += 1
-        for step, power in ((50, 1e50), (8, 1e8), (1, 10.0)):
-            while exponent >= step:
-                scale *= power
-                exponent -= step
-    if not n_digits or i != len(text):
-        raise ModelFormatError("a decimal number", repr(text), None, "objective")
-    return sign * (value / scale if shrinks else value * scale)
+    cdef bytes data = text.encode("utf-8", "surrogatepass")
+    cdef const char* begin = data
+    cdef const char* stop = NULL
+    cdef double value = 0.0
+    if CHARACTERS.issuperset(text):
+        stop = legacy_number(begin, &value)
+    if stop == NULL or stop != begin + len(data) or not data:
+        raise ModelFormatError("a decimal number", repr(text)[:60], None, "objective")
+    return value
 
 
-DIGITS = frozenset("0123456789")
-
-
-def legacy_power(base, power):
-    """Raise `base` to a whole power by the recursion of LightGBM's ``Pow``, whose roundings ``Atof`` shows."""
-    if power == 0:
-        return 1.0
-    if power % 2 == 0:
-        return legacy_power(base * base, power // 2)
-    if power % 3 == 0:
-        return legacy_power(base * base * base, power // 3)
-    return base * legacy_power(base, power - 1)
+CHARACTERS = frozenset("0123456789.+-eE")  # without words, blanks and NUL
