@@ -94,6 +94,15 @@ def test_modules_and_paths_exist(page: Path) -> None:
             assert (ROOT / name).exists(), f"{page.name}, line {line_of(text, match.start())}: {name}"
 
 
+def test_the_map_names_files_that_exist() -> None:
+    """ARCHITECTURE.md names modules from the package on, such as `serving/app.py`."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    names = re.findall(r"`((?:[a-z_]+/)+[\w]+\.(?:py|pyx|pxd|hpp))`", text)
+    assert len(names) > 30
+    for name in names:
+        assert (ROOT / "src" / "fasttrees" / name).exists() or (ROOT / name).exists(), name
+
+
 @PAGE
 def test_python_compiles(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
