@@ -43,12 +43,13 @@ def anchors(text: str) -> set[str]:
 @PAGE
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for match in re.finditer(r"\]\(([^)\s]+)\)", FENCE.sub(lambda found: "\n" * found[0].count("\n"), text)):
+    prose = FENCE.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for match in re.finditer(r"\]\(([^)\s]+)\)", prose):
         address, _, anchor = match[1].partition("#")
         if re.match(r"\w+:", address):
             continue
         target = (page.parent / address) if address else page
-        where = f"{page.name}, line {line_of(text, match.start())}: {match[1]}"
+        where = f"{page.name}, line {line_of(prose, match.start())}: {match[1]}"
         assert target.exists(), where
         if anchor:
             assert anchor in anchors(target.read_text(encoding="utf-8")), where

@@ -200,7 +200,7 @@ class Settings:
         contract.MODEL_SERVER_WORKERS,
         read=_number(1, 1024),
         meaning="Number of threads that score; there is one process and one copy of the model",
-        none_default="the CPUs that the control group grants",
+        none_default="the CPUs that the cgroup grants",
     )
     timeout: int = _from(
         "SAGEMAKER_MODEL_SERVER_TIMEOUT",

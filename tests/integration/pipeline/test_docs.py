@@ -34,8 +34,3 @@ def test_examples_are_configurations(block: str) -> None:
 
 def test_there_are_examples() -> None:
     assert len(BLOCKS) == 2
-
-
-def test_links_lead_somewhere() -> None:
-    for name in re.findall(r"\]\(([\w./-]+?)(?:#[\w-]+)?\)", TEXT):
-        assert (DOCS / "how-to" / name).exists(), name

@@ -30,8 +30,3 @@ def test_the_manifest_has_these_keys() -> None:
     assert keys == {"version", "rows", "bytes"} | {
         field.name for cls in (Manifest, Options, Part, Source) for field in fields(cls)
     }
-
-
-def test_links_lead_somewhere() -> None:
-    for name in re.findall(r"\]\(([\w./-]+?)(?:#[\w-]+)?\)", TEXT):
-        assert (DOCS / "how-to" / name).exists(), name
