@@ -70,7 +70,7 @@ OTHERS = frozenset(_OTHERS.split())
 
 
 class Parameters:
-    """What the keywords ask for.
+    """The options that the keywords give.
 
     Attributes
     ----------

@@ -74,7 +74,7 @@ def from_lightgbm(trained: Any, classes: Any = None) -> _Estimator:
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """What all kinds of estimators share; FastTreesClassifier tells its parameters."""
+    """What all kinds of estimators share; FastTreesClassifier documents its parameters."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """How much each feature matters, see `importance_type`."""
+        """The importance of each feature; see `importance_type`."""
         model: Any = self._fitted_model()
         importances: np.ndarray = model.feature_importance(self.importance_type)
         return importances

@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Columns(NamedTuple):
-    """What a model says of its columns.
+    """The columns of a model.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Columns(NamedTuple):
 
 
 class ReadOptions(NamedTuple):
-    """How the user wants the data read; LightGBM's arguments of these names."""
+    """Options of reading data: LightGBM's arguments of these names."""
 
     validate_features: bool = False
     data_has_header: bool = False

@@ -13,7 +13,7 @@ __all__ = ["is_arrow", "rows_of_arrow"]
 
 
 def is_arrow(data: Any) -> bool:
-    """Whether this gives an Arrow table; a series, of one dimension, does not."""
+    """Return whether this is an Arrow table; a series, of one dimension, does not."""
     kind = type(data)
     return (hasattr(kind, "__arrow_c_stream__") or hasattr(kind, "__arrow_c_array__")) and (
         len(getattr(data, "shape", (0, 0))) == 2

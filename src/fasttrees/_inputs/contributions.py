@@ -25,7 +25,7 @@ ROWS_OF_RANGE = 8192  # rows of a range share the work on the ways through a tre
 
 
 def refuses_contributions(parameters: str | None) -> bool:
-    """Whether LightGBM refuses to find contributions: the training parameters say that trees may be linear."""
+    """Return whether LightGBM refuses contributions: the training parameters say that trees may be linear."""
     start = "[linear_tree: "
     lines = (parameters or "").splitlines()
     return any(line.startswith(start) and line[len(start) : len(start) + 1] in tuple("123456789") for line in lines)

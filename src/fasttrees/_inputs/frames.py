@@ -25,7 +25,7 @@ FEW_ROWS = 1024  # of numpy's types: to copy so many takes less time than to ask
 
 
 def is_frame(data: Any) -> bool:
-    """Whether this is a data frame of pandas."""
+    """Return whether this is a data frame of pandas."""
     frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
     return frame is not None and isinstance(data, frame)
 
@@ -113,7 +113,7 @@ def check_types(frame: Any, pandas: Any, dtypes: list[Any], own: set[Any]) -> No
 
 
 def is_number(kind: type) -> bool:
-    """Whether LightGBM takes values of this type of numpy."""
+    """Return whether LightGBM takes values of this type of numpy."""
     return issubclass(kind, (np.integer, np.floating, np.bool_)) and not issubclass(
         kind, (np.timedelta64, np.longdouble)
     )

@@ -26,7 +26,7 @@ MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 64, 1024
 
 
 def is_sparse(data: Any) -> bool:
-    """Whether this is a sparse matrix or array of scipy."""
+    """Return whether this is a sparse matrix or array of scipy."""
     scipy_sparse = sys.modules.get("scipy.sparse")
     return scipy_sparse is not None and bool(scipy_sparse.issparse(data))
 

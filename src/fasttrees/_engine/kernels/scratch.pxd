@@ -193,14 +193,14 @@ cdef inline void keep_rows(Plan plan, Block* block, size_t n_scores) noexcept no
     block.width = n
 
 
-ctypedef fused Kept:
+ctypedef fused BlockItem:
     uint8_t
     uint16_t
     int32_t
     double
 
 
-cdef inline void keep_items(Kept* items, const int32_t* places, int n) noexcept nogil:
+cdef inline void keep_items(BlockItem* items, const int32_t* places, int n) noexcept nogil:
     cdef int i
     for i in range(n):
         items[i] = items[places[i]]
