@@ -132,7 +132,7 @@ def legacy_float(str text not None):
     cdef const char* stop = NULL
     cdef double value = 0.0
     if CHARACTERS.issuperset(text):
-        stop = legacy_number(begin, &value)
+        stop = legacy_number(begin, &value, False)
     if stop == NULL or stop != begin + len(data) or not data:
         raise ModelFormatError("a decimal number", repr(text)[:60], None, "objective")
     return value

@@ -68,11 +68,11 @@ cdef inline const char* pass_spaces(const char* at) noexcept nogil:
     return at
 
 
-cdef inline const char* legacy_number(const char* at, double* value) noexcept nogil:
+cdef inline const char* legacy_number(const char* at, double* value, bint strict=True) noexcept nogil:
     """Read a number, or a missing value: nothing, or one of its words; return what follows it and the blanks behind.
 
-    NULL for other text, and where ``Atof`` would make a number of text that is none: no digits in it or in its
-    exponent, an exponent beyond 32 bits, or so many digits that infinity is divided by infinity.
+    NULL for other text, and where ``Atof`` would make a number of text that is none: no digits in it; and, if `strict`,
+    no digits in its exponent, an exponent beyond 32 bits, or so many digits that infinity is divided by infinity.
     """
     cdef const char* begin
     cdef double sign, right
@@ -114,12 +114,14 @@ cdef inline const char* legacy_number(const char* at, double* value) noexcept no
         while is_digit(at[0]):
             exponent = 10 * exponent + <uint64_t> (at[0] - 48)
             if exponent >> 32:
-                return NULL
+                if strict:
+                    return NULL
+                exponent >>= 4  # far beyond what a double holds, and so it stays
             at += 1
-        if at == begin:
+        if at == begin and strict:
             return NULL
         value[0] = value[0] / legacy_scale(exponent) if shrinks else value[0] * legacy_scale(exponent)
     value[0] *= sign
-    if isnan(value[0]):
+    if strict and isnan(value[0]):
         return NULL
     return pass_spaces(at)
