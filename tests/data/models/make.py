@@ -1,4 +1,4 @@
-"""Makes the small models of this folder; needs lightgbm 4.7.0. Run from the root: ``python tests/models/make.py``."""
+"""Makes the small models of this folder; needs lightgbm 4.7.0. Run from the root: ``python -m tests.data.models.make``."""
 
 import lightgbm
 import numpy as np
