@@ -1,4 +1,4 @@
-"""Makes the small models of this folder; needs lightgbm 4.7.0. Run from the root: ``python -m tests.data.models.make``."""
+"""Make the small models of this folder with lightgbm 4.7.0: ``python -m tests.data.models.make``, from the root."""
 
 import lightgbm
 import numpy as np
