@@ -102,7 +102,7 @@ def read_numbers(path: str, n_columns: int, has_header: bool, name: str | None =
         line = lines.peek()
         if has_header and line:
             lines.skip()
-        parser = RowParser(range(n_columns), "\t" if b"\t" in line else ",")
+        parser = RowParser(range(n_columns), choose_delimiter(line))
         for chunk in lines.chunks(parser, _block_rows(n_columns)):
             try:
                 table = parser.parse(chunk.data, chunk.first_row)
